@@ -11,7 +11,7 @@
 
 struct cr_buf;
 
-#define CR_MANIFEST_HEAD_LEN 220 /* up to and with the body's length */
+#define CR_MANIFEST_HEAD_LEN 200 /* up to and with the body's length */
 
 struct cr_manifest_head {
 	struct cr_uid repository;
