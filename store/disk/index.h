@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * index.h - "where is chunk X", from RocksDB: a view of the packs that can be
+ * deleted at any time.  Nothing it says is trusted: a location is checked
+ * against the pack's signed footer before it is used.
+ *
+ * Column families: "c" id prefix (16 bytes) + pack number (u32 big-endian) ->
+ * varint block, varint slot; "p" pack number (u32 big-endian) -> facts; "q" pack id -> pack number;
+ * "s" reserved for manifests; "k" small facts (generation, segments seen).  Pack
+ * numbers are local to one database.
+ *
+ * Any number of threads may search; one adds.
+ */
+#ifndef STORE_DISK_INDEX_H
+#define STORE_DISK_INDEX_H
+
+#include "store/codec/footer.h"
+#include "store/disk/state.h"
+
+struct cr_index;
+
+struct cr_location {
+	uint32_t pack; /* local number */
+	uint32_t block;
+	uint32_t slot;
+};
+
+struct cr_pack_facts {
+	struct cr_uid pack;
+	struct cr_uid writer;
+	struct cr_uid domain;
+	uint8_t kind;	    /* enum cr_pack_kind */
+	bool in_segment;    /* some segment lists it */
+	bool opaque;	    /* the footer could not be opened with our keys */
+	uint64_t len;	    /* of the pack */
+	uint32_t chunks;
+};
+
+enum cr_index_mode {
+	CR_INDEX_PRIMARY,   /* needs the state's lock */
+	CR_INDEX_SECONDARY, /* follows the primary; any number */
+};
+
+/*
+ * Open the database in @state, probing it first in a short-lived child (so:
+ * before any thread is started); one that dies or fails is set aside.  As
+ * primary a missing database is made.  As secondary: -ENOENT without a
+ * sentence when there is none.  @cache_bytes bounds RocksDB's block cache and
+ * write buffers together.  -CR_EINDEX with RocksDB's sentence.
+ */
+cr_must_check int cr_index_open(const struct cr_state *state,
+				enum cr_index_mode mode, size_t cache_bytes,
+				struct cr_index **ret);
+void cr_index_close(struct cr_index *index);
+
+/*
+ * Up to @max locations whose first 16 bytes of id are those of @id, in order of
+ * pack number.  Returns how many; 0 is a miss.  -CR_EINDEX.
+ */
+cr_must_check int cr_index_find(struct cr_index *index, const struct cr_id *id,
+				struct cr_location *out, size_t max);
+
+/* -ENOENT without a sentence. */
+cr_must_check int cr_index_pack(struct cr_index *index, uint32_t number,
+				struct cr_pack_facts *ret);
+cr_must_check int cr_index_pack_number(struct cr_index *index,
+				       const struct cr_uid *pack,
+				       uint32_t *ret);
+
+/* Every pack in order of number; a non-zero return ends and is returned. */
+typedef int (*cr_index_pack_fn)(void *arg, uint32_t number,
+				const struct cr_pack_facts *facts);
+cr_must_check int cr_index_each_pack(struct cr_index *index,
+				     cr_index_pack_fn fn, void *arg);
+
+/* Secondary: see what the primary wrote since.  Never from a request. */
+cr_must_check int cr_index_catch_up(struct cr_index *index);
+
+/*
+ * Primary only.  Add (or replace the facts of) a pack that is durable, with all
+ * its chunks, in one batch; its number is returned.  @footer NULL: facts only
+ * (opaque).  Readable by this process at once; durable after
+ * cr_index_flush().
+ */
+cr_must_check int cr_index_add_pack(struct cr_index *index,
+				    const struct cr_pack_facts *facts,
+				    const struct cr_footer *footer,
+				    uint32_t *number);
+/* Mark a pack as listed by a segment. */
+cr_must_check int cr_index_set_in_segment(struct cr_index *index,
+					  uint32_t number);
+/*
+ * Forget a pack that is gone: its facts at once, its rows by a sweep (a row
+ * whose pack has no facts is a miss).  Raises the generation.
+ */
+cr_must_check int cr_index_drop_pack(struct cr_index *index, uint32_t number);
+cr_must_check int cr_index_flush(struct cr_index *index);
+
+/*
+ * Counts how often packs were lost since the database was made, mixed with a
+ * random start: what was cached under another generation must be looked up.
+ */
+cr_must_check int cr_index_generation(struct cr_index *index, uint64_t *ret);
+
+/* Whether segment @id was taken in; remember that it was. */
+cr_must_check int cr_index_has_segment(struct cr_index *index,
+				       const struct cr_id *id);
+cr_must_check int cr_index_add_segment(struct cr_index *index,
+				       const struct cr_id *id);
+
+/* Set the database aside and begin an empty one: db.<n + 1>, pointer switched. */
+cr_must_check int cr_index_reset(const struct cr_state *state);
+
+static inline void cr_index_closep(struct cr_index **index)
+{
+	cr_index_close(*index);
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * repo.h - open a repository: storage, `repository`, roster, keys.
+ *
+ * An open repository is immutable and may be used by any thread.
+ */
+#ifndef STORE_DISK_REPO_H
+#define STORE_DISK_REPO_H
+
+#include "store/base/secret.h"
+#include "store/codec/repository.h"
+#include "store/disk/keyring.h"
+#include "store/disk/storage.h"
+
+/* How to unlock: at most one of the two is set; @key narrows the slots. */
+struct cr_credentials {
+	struct cr_secret passphrase;
+	struct cr_secret key_file; /* the 32 bytes in it */
+	struct cr_uid key_file_slot; /* the slot it names */
+};
+
+struct cr_repo {
+	struct cr_storage *storage;	/* owned */
+	struct cr_repository info;
+	struct cr_id hash;		/* the repository hash */
+	struct cr_bundle *bundle;	/* owned, guarded */
+	struct cr_sign_pk owner;
+	struct cr_roster roster;	/* the newest */
+	uint64_t roster_n;
+	struct cr_id roster_hash;
+	struct cr_keyring *ring;	/* owned */
+};
+
+/*
+ * Unlock with @cred, then authenticate: `repository` against the bundle, the
+ * roster chain back to the first against the owner's key, the slot against the
+ * roster.
+ *
+ * Errors: -CR_ENOREPO, -CR_EVERSION, -CR_EKEY (no slot opens; names the
+ * damaged slots, if any), -CR_ECORRUPT / -CR_EMISSING (which object),
+ * -CR_ETAMPER (valid objects that contradict each other), -CR_ECAPABILITY
+ * (revoked), -errno.
+ */
+cr_must_check int cr_repo_open(const char *path,
+			       const struct cr_credentials *cred,
+			       struct cr_repo **ret);
+void cr_repo_close(struct cr_repo *repo);
+
+/*
+ * Compare the roster with the newest this machine saw, and remember it when
+ * the state is writable.  -CR_ETAMPER when it is older or another.
+ */
+struct cr_state;
+cr_must_check int cr_repo_check_heads(const struct cr_repo *repo,
+				      struct cr_state *state);
+
+/* What the checks of `verify` need: every slot, with what is wrong with it. */
+typedef int (*cr_slot_fn)(void *arg, const char *name,
+			  const struct cr_slot *slot, int error);
+cr_must_check int cr_repo_each_slot(const struct cr_repo *repo, cr_slot_fn fn,
+				    void *arg);
+
+/* The admitted key with that id, or NULL. */
+const struct cr_roster_key *cr_repo_key(const struct cr_repo *repo,
+					const struct cr_uid *id);
+
+static inline void cr_repo_closep(struct cr_repo **repo)
+{
+	cr_repo_close(*repo);
+}
+
+#endif
