@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * file.h - (file, offset, length) -> bytes, pinned in the cache or copied.
+ * FORMAT.md section 9.
+ *
+ * Opening is O(1): the topmost list object at most.  An open file is immutable;
+ * any number of threads may read it.
+ */
+#ifndef STORE_READ_FILE_H
+#define STORE_READ_FILE_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "store/read/dir.h"
+
+struct cr_file;
+
+cr_must_check int cr_file_open(struct cr_reader *reader,
+			       const struct cr_view *view,
+			       const struct cr_file_ref *ref,
+			       struct cr_file **ret);
+void cr_file_close(struct cr_file *file);
+uint64_t cr_file_size(const struct cr_file *file);
+
+/* The whole-file hash, when the list has one. */
+bool cr_file_hash(const struct cr_file *file, struct cr_id *ret);
+
+/*
+ * Copy up to @len bytes from @offset.  Returns how many: fewer only at the end
+ * of the file, never because of damage.
+ */
+cr_must_check ssize_t cr_file_read(const struct cr_file *file, uint64_t offset,
+				   void *out, size_t len);
+
+/* Bytes in place: @iov points into pinned blocks (or a page of zeroes). */
+struct cr_span {
+	struct iovec *iov;   /* owned */
+	struct cr_pin *pin;  /* owned */
+	size_t count;
+	size_t room;
+	size_t len;
+};
+cr_must_check int cr_file_span(const struct cr_file *file, uint64_t offset,
+			       size_t len, struct cr_span *ret);
+void cr_span_release(struct cr_span *span);
+
+/*
+ * SEEK_DATA and SEEK_HOLE as lseek(2) has them; the end of the file is a hole.
+ * -ENXIO without a sentence at or beyond the end.
+ */
+cr_must_check int cr_file_seek(const struct cr_file *file, uint64_t offset,
+			       int whence, uint64_t *ret);
+
+/*
+ * Call @fn for each run in order: chunks (id set) and holes.  For restore,
+ * verify and diff; a non-zero return ends and is returned.
+ */
+struct cr_list_item;
+typedef int (*cr_run_fn)(void *arg, const struct cr_list_item *run);
+cr_must_check int cr_file_each_run(const struct cr_file *file, cr_run_fn fn,
+				   void *arg);
+
+static inline void cr_file_closep(struct cr_file **file)
+{
+	cr_file_close(*file);
+}
+
+#endif

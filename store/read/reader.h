@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * reader.h - id -> bytes: follow the hint, else ask the index, else search
+ * segments and footers; authenticate; decode each block once.
+ *
+ * One reader serves any number of threads.  No lock is held over I/O, decode
+ * or RocksDB: a block wanted by two threads is decoded by the first, the other
+ * waits for that block only.  FORMAT.md section 6, "A reader serves a chunk only
+ * if".
+ */
+#ifndef STORE_READ_READER_H
+#define STORE_READ_READER_H
+
+#include "store/codec/object.h"
+#include "store/disk/index.h"
+#include "store/disk/pack.h"
+#include "store/disk/repo.h"
+
+struct cr_reader;
+struct cr_snapshot;
+
+/* On whose behalf something is read: decides what must be re-hashed. */
+struct cr_view {
+	const struct cr_domain_keys *domain; /* borrowed */
+	struct cr_uid writer;		     /* the snapshot's own */
+};
+
+/* The view of @snapshot; -CR_ECAPABILITY when its domain is not ours. */
+cr_must_check int cr_view_init(const struct cr_repo *repo,
+			       const struct cr_snapshot *snapshot,
+			       struct cr_view *ret);
+
+/* Chunk bytes that stay where they are until the pin is released. */
+struct cr_pin {
+	struct cr_piece bytes;
+	struct cr_cached *cached; /* reader's own */
+};
+
+/*
+ * @repo is borrowed; @index (may be NULL) too.  @cache_bytes bounds decoded
+ * blocks and pack tables together.
+ */
+cr_must_check int cr_reader_new(const struct cr_repo *repo,
+				struct cr_index *index, size_t cache_bytes,
+				struct cr_reader **ret);
+void cr_reader_free(struct cr_reader *reader);
+const struct cr_repo *cr_reader_repo(const struct cr_reader *reader);
+
+/*
+ * The bytes of chunk @id.  For metadata types these are the hashed bytes;
+ * @tail (may be NULL) receives the tail, valid as long as the pin.  @hint may be
+ * NULL.  Every copy is tried before it fails.
+ *
+ * Errors: -CR_EMISSING (in no pack), -CR_ECORRUPT, -CR_EAUTH (the best copy's
+ * error; the sentence names pack and block), -CR_ECAPABILITY, -ENOMEM, -errno.
+ */
+cr_must_check int cr_reader_get(struct cr_reader *reader,
+				const struct cr_view *view,
+				enum cr_chunk_type type,
+				const struct cr_id *id,
+				const struct cr_hint *hint, struct cr_pin *ret,
+				struct cr_piece *tail);
+void cr_pin_release(struct cr_pin *pin);
+
+/* Where a chunk lies, by hint or index, without reading it.  -CR_EMISSING. */
+cr_must_check int cr_reader_locate(struct cr_reader *reader,
+				   const struct cr_view *view,
+				   enum cr_chunk_type type,
+				   const struct cr_id *id,
+				   const struct cr_hint *hint,
+				   struct cr_hint *ret);
+
+/* The whole of a manifest's text, appended to @out. */
+struct cr_text;
+cr_must_check int cr_reader_text(struct cr_reader *reader,
+				 const struct cr_view *view,
+				 const struct cr_text *text,
+				 struct cr_buf *out);
+
+struct cr_reader_stats {
+	uint64_t hits, misses;	    /* of decoded blocks */
+	uint64_t blocks_decoded, bytes_decoded;
+	uint64_t hints_followed, hints_stale, index_lookups, searches;
+	uint64_t cached_bytes;
+};
+void cr_reader_get_stats(struct cr_reader *reader, struct cr_reader_stats *ret);
+
+static inline void cr_reader_freep(struct cr_reader **reader)
+{
+	cr_reader_free(*reader);
+}
+
+#endif
