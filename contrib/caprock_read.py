@@ -113,7 +113,7 @@ class Cursor:
 
     def u8(self, low=0, high=255, name="a byte"):
         value = self.number("B")
-        self.need(low <= value <= high, f"{name} is {value}, not {low} to {high}")
+        self.need(low <= value <= high, f"{name} must be {low} to {high}, not {value}")
         return value
 
     def constant(self, value, name):
@@ -129,7 +129,7 @@ class Cursor:
             value |= (byte & 127) << (7 * i)
             if byte < 128:
                 self.need(value <= U64 and (byte or i == 0), "a varint is not in its shortest form")
-                self.need(low <= value <= high, f"{name} is {value}, not {low} to {high}")
+                self.need(low <= value <= high, f"{name} must be {low} to {high}, not {value}")
                 return value
         raise Problem(f"{self.what}: a varint is longer than 10 bytes")
 
@@ -1083,7 +1083,7 @@ class Repository:
         kind, data = self.fetch(domain, name, *types)
         cur = Cursor(data, f"list {name.hex()} of {what}")
         cur.u8(1, 1, "its version")
-        flags = cur.u8(0, 1 if height is None else 0, "its flags")
+        flags = cur.u8(0, 1 if height is None else 0, "the flags byte")
         whole = cur.take(32) if flags else None
         if height is None:
             yield whole
