@@ -15,12 +15,6 @@ struct cr_gear {
 
 #define CR_GEAR_WINDOW 64
 
-enum cr_size_class {
-	CR_CLASS_16K = 1,
-	CR_CLASS_32K = 2,
-	CR_CLASS_64K = 3,
-};
-
 void cr_gear_init(struct cr_gear *gear, const struct cr_key *chunker_key);
 
 /* log2 of the average, and the greatest chunk, of a class. */
@@ -28,17 +22,17 @@ unsigned int cr_class_bits(enum cr_size_class size_class);
 size_t cr_class_max(enum cr_size_class size_class);
 
 /*
- * The length of the chunk that starts at bytes[@before], given that the run
- * goes on for @len bytes from there and that bytes[0..@before) are the run's
- * bytes just before it (up to 64 of them matter; fewer only at the start of the
- * run).  @len is at least cr_class_max() unless the run ends with it.
+ * The length of the chunk that starts at @bytes, given that the run goes on for
+ * @len bytes from there: at least cr_class_max() unless the run ends with them,
+ * and not 0.  What lies before does not count: a chunk is longer than the
+ * window.
  */
 size_t cr_chunk_cut(const struct cr_gear *gear, enum cr_size_class size_class,
-		    const uint8_t *bytes, size_t before, size_t len);
+		    const uint8_t *bytes, size_t len);
 
 /* Whether 64 samples of 1 KiB, end to end at @samples, do not compress. */
-bool cr_class_incompressible(const uint8_t samples[CR_CLASS_SAMPLES *
-						   CR_CLASS_SAMPLE_LEN]);
+bool cr_class_incompressible(
+	const uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN]);
 
 /* Where sample @k of a file of @size bytes begins. */
 uint64_t cr_class_sample_offset(uint64_t size, unsigned int k);

@@ -10,6 +10,14 @@
 #define CR_FORMAT_VERSION 1
 #define CR_MAGIC_LEN	  8
 
+#define CR_MAGIC_REPOSITORY "caprockR" /* 4.1 */
+#define CR_MAGIC_SLOT	    "caprockK" /* 4.2 */
+#define CR_MAGIC_ROSTER	    "caprockO" /* 4.3 */
+#define CR_MAGIC_PACK	    "caprockP" /* 6 */
+#define CR_MAGIC_TRAILER    "caprockT" /* 6 */
+#define CR_MAGIC_SEGMENT    "caprockI" /* 7 */
+#define CR_MAGIC_MANIFEST   "caprockM" /* 10 */
+
 /* 3 */
 #define CR_SUITE_CHACHA20 1
 #define CR_NONCE_LEN	  24
@@ -24,7 +32,6 @@
 /* 4.1 */
 #define CR_REPOSITORY_LEN  92
 #define CR_CHUNKER_GEAR	   1
-#define CR_FILE_HASH_BLAKE2B 1
 
 /* 4.2 */
 #define CR_SLOT_MAX		4096
@@ -50,6 +57,12 @@
 #define CR_CLASS_SAMPLE_MIN 262144u
 #define CR_CLASS_SAMPLES    64
 #define CR_CLASS_SAMPLE_LEN 1024
+
+enum cr_size_class {
+	CR_CLASS_16K = 1,
+	CR_CLASS_32K = 2,
+	CR_CLASS_64K = 3,
+};
 
 enum cr_chunk_type {
 	CR_CHUNK_DATA = 1,

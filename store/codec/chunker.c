@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/codec/chunker.h"
+
+#include <sodium.h>
+
+#include "store/base/cursor.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+/*
+ * No cut lies before the least length, which is more than the window: so the
+ * hash at every place where a cut may fall sees bytes of this chunk only.
+ */
+_Static_assert((1u << 14) / 4 >= CR_GEAR_WINDOW,
+	       "the window must fit into the shortest chunk");
+
+void cr_gear_init(struct cr_gear *gear, const struct cr_key *chunker_key)
+{
+	static const uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
+	uint8_t stream[sizeof(gear->table)];
+	struct cr_cursor cur = cr_cursor(stream, sizeof(stream));
+
+	(void)crypto_stream_chacha20(stream, sizeof(stream), nonce,
+				     chunker_key->bytes);
+	for (size_t i = 0; i < CR_ARRAY_LEN(gear->table); i++)
+		gear->table[i] = cr_cursor_u64(&cur);
+	sodium_memzero(stream, sizeof(stream));
+}
+
+unsigned int cr_class_bits(enum cr_size_class size_class)
+{
+	return 13 + (unsigned int)size_class;
+}
+
+size_t cr_class_max(enum cr_size_class size_class)
+{
+	return (size_t)4 << cr_class_bits(size_class);
+}
+
+/*
+ * The first i from @from on with a hash below @limit, else @to; *@hash is the
+ * hash at @from - 1, and becomes that at @to - 1.
+ *
+ * Four bytes a turn: that their hashes are compared together leaves one branch,
+ * which is never taken but at the end.
+ */
+static size_t scan(const uint64_t table[256], const uint8_t *b, size_t from,
+		   size_t to, uint64_t limit, uint64_t *hash)
+{
+	uint64_t h = *hash;
+	size_t i = from;
+
+	for (; i + 4 <= to; i += 4) {
+		uint64_t h0 = (h << 1) + table[b[i]];
+		uint64_t h1 = (h0 << 1) + table[b[i + 1]];
+		uint64_t h2 = (h1 << 1) + table[b[i + 2]];
+		uint64_t h3 = (h2 << 1) + table[b[i + 3]];
+
+		if ((h0 < limit) | (h1 < limit) | (h2 < limit) | (h3 < limit))
+			break;
+		h = h3;
+	}
+	for (; i < to; i++) {
+		h = (h << 1) + table[b[i]];
+		if (h < limit)
+			return i;
+	}
+	*hash = h;
+	return to;
+}
+
+size_t cr_chunk_cut(const struct cr_gear *gear, enum cr_size_class size_class,
+		    const uint8_t *bytes, size_t len)
+{
+	const unsigned int bits = cr_class_bits(size_class);
+	const size_t avg = (size_t)1 << bits, min = avg / 4;
+	const size_t end = cr_min(len, 4 * avg);
+	const size_t turn = cr_min(end, avg);
+	uint64_t hash = 0;
+	size_t i;
+
+	if (len <= min)
+		return len;
+	/* A bit leaves the hash 64 bytes later: start that long before. */
+	for (i = min - CR_GEAR_WINDOW; i < min - 1; i++)
+		hash = (hash << 1) + gear->table[bytes[i]];
+	/* A chunk that ends after byte i is i + 1 long. */
+	i = scan(gear->table, bytes, min - 1, turn - 1,
+		 UINT64_C(1) << (64 - (bits + 2)), &hash);
+	if (i == turn - 1)
+		i = scan(gear->table, bytes, turn - 1, end - 1,
+			 UINT64_C(1) << (64 - (bits - 2)), &hash);
+	return i + 1;
+}
+
+bool cr_class_incompressible(
+	const uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN])
+{
+	const uint64_t total = CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN;
+	uint64_t count[256] = { 0 }, squares = 0;
+
+	for (size_t i = 0; i < total; i++)
+		count[samples[i]]++;
+	for (size_t b = 0; b < CR_ARRAY_LEN(count); b++)
+		squares += count[b] * count[b];
+	/* Squares add up to 2^32 at most: nothing here reaches 2^45. */
+	return 256 * squares * 20 <= 21 * total * total;
+}
+
+uint64_t cr_class_sample_offset(uint64_t size, unsigned int k)
+{
+	const uint64_t steps = CR_CLASS_SAMPLES - 1;
+	uint64_t span = size - CR_CLASS_SAMPLE_LEN;
+
+	assert(size >= CR_CLASS_SAMPLE_LEN && k < CR_CLASS_SAMPLES);
+	/* floor(k * span / 63), where k * span might not fit. */
+	return k * (span / steps) + k * (span % steps) / steps;
+}
+
+enum cr_size_class cr_class_of(uint64_t size, bool incompressible,
+			       enum cr_size_class previous)
+{
+	if (size >= CR_CLASS_SAMPLE_MIN && incompressible)
+		return CR_CLASS_64K;
+	if (previous == CR_CLASS_16K && size <= 8 * GIB)
+		return CR_CLASS_16K;
+	if (previous == CR_CLASS_32K && size >= 2 * GIB)
+		return CR_CLASS_32K;
+	return size < 4 * GIB ? CR_CLASS_16K : CR_CLASS_32K;
+}
