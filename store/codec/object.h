@@ -8,11 +8,9 @@
 
 #include "store/codec/hash.h"
 
-struct cr_buf;
-
 /* Where a chunk was when somebody referred to it.  Never trusted. */
 struct cr_hint {
-	struct cr_uid pack;
+	struct cr_uid pack; /* zero: no hint */
 	uint32_t block;
 	uint32_t slot;
 };
@@ -22,19 +20,11 @@ cr_must_check int cr_object_split(struct cr_piece bytes,
 				  struct cr_piece *hashed,
 				  struct cr_piece *tail);
 
-/* Append varint length, @hashed and @tail.  -ENOMEM. */
-cr_must_check int cr_object_join(struct cr_piece hashed, struct cr_piece tail,
-				 struct cr_buf *out);
-
 /*
  * Hints for the @n references of an object, by ordinal; a zero pack means
- * none.  A tail that does not parse gives none: this cannot fail but for
- * memory.  @hint is filled whole.
+ * none.  A tail that does not parse, or that hints at a reference the object
+ * does not have, gives none: this cannot fail.  @hint is filled whole.
  */
 void cr_hints_parse(struct cr_piece tail, struct cr_hint *hint, size_t n);
-
-/* Append the tail for @n references; nothing when no reference has a hint. */
-cr_must_check int cr_hints_encode(const struct cr_hint *hint, size_t n,
-				  struct cr_buf *out);
 
 #endif
