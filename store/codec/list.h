@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * list.h - the chunks of a large file: llists, and lnodes above them.
- * FORMAT.md section 9.  Parsed structs point into the object's bytes.
+ * FORMAT.md section 9.  What is parsed is copied out of the object's bytes.
  */
 #ifndef STORE_CODEC_LIST_H
 #define STORE_CODEC_LIST_H
 
 #include "store/codec/object.h"
 
-struct cr_buf;
-
 struct cr_list_item {
-	uint64_t offset;  /* of its first byte, within this object */
+	uint64_t offset; /* of its first byte, within this object */
 	uint64_t len;
 	bool hole;
-	struct cr_id id;  /* unless a hole */
+	struct cr_id id; /* zero for a hole */
 };
 
 struct cr_llist {
 	struct cr_list_item *item; /* owned */
 	uint32_t items;
-	uint64_t bytes;		   /* sum, below 2^63 */
+	uint64_t bytes; /* sum, below 2^63 */
 	bool has_hash;
 	struct cr_id file_hash;
 };
@@ -29,7 +27,7 @@ struct cr_lnode {
 	struct cr_list_item *child; /* owned; never holes */
 	uint32_t children;
 	uint8_t height;
-	uint64_t bytes;
+	uint64_t bytes; /* sum, below 2^63 */
 	bool has_hash;
 	struct cr_id file_hash;
 };
@@ -39,15 +37,5 @@ cr_must_check int cr_llist_parse(struct cr_piece hashed, struct cr_llist *ret);
 void cr_llist_release(struct cr_llist *list);
 cr_must_check int cr_lnode_parse(struct cr_piece hashed, struct cr_lnode *ret);
 void cr_lnode_release(struct cr_lnode *node);
-
-/* Append the hashed bytes.  @offset of items is not read.  -ENOMEM.  (Writers.) */
-cr_must_check int cr_llist_encode(const struct cr_llist *list,
-				  struct cr_buf *out);
-cr_must_check int cr_lnode_encode(const struct cr_lnode *node,
-				  struct cr_buf *out);
-
-/* Whether an llist of @items ends after @last; an lnode of @children likewise. */
-bool cr_llist_full(uint32_t items, const struct cr_list_item *last);
-bool cr_lnode_full(uint32_t children, const struct cr_id *last);
 
 #endif
