@@ -58,18 +58,18 @@ struct cr_entry {
 	uint8_t type;	      /* enum cr_entry_type */
 	uint8_t marks;
 	uint8_t has;
-	uint8_t content;      /* enum cr_content; symlink: 1 = object */
-	uint8_t size_class;   /* files of content CHUNK or LIST */
-	uint16_t mode;	      /* low 12 bits */
+	uint8_t content;    /* enum cr_content; symlink: 1 = object */
+	uint8_t size_class; /* enum cr_size_class; content CHUNK or LIST */
+	uint16_t mode;	    /* low 12 bits */
 	uint32_t uid;
 	uint32_t gid;
 	uint64_t size;
 	struct cr_time mtime;
 	struct cr_time ctime;
 	uint32_t nlink;
-	uint32_t flags;	      /* FS_IOC_GETFLAGS, with CR_HAS_FLAGS */
-	uint64_t data_bytes;  /* with CR_HAS_HOLES; else equal to size */
-	struct cr_uid link;   /* with CR_HAS_LINK */
+	uint32_t flags;	     /* FS_IOC_GETFLAGS, with CR_HAS_FLAGS */
+	uint64_t data_bytes; /* with CR_HAS_HOLES; else equal to size */
+	struct cr_uid link;  /* with CR_HAS_LINK */
 	uint32_t dev_major;
 	uint32_t dev_minor;
 	struct cr_piece xattrs; /* borrowed; with CR_HAS_XATTR_HERE */
@@ -78,8 +78,8 @@ struct cr_entry {
 	struct cr_id target_id; /* symlink, content 1 */
 
 	/* Not of the entry itself; filled by cr_leaf_parse(): */
-	uint32_t ref;	      /* ordinal in refs, when it needs one */
-	uint32_t inline_at;   /* offset in the inline chunk */
+	uint32_t ref;	    /* ordinal in refs, when it needs one */
+	uint32_t inline_at; /* offset in the inline chunk */
 };
 
 /* Whether @entry has one of the ids in its leaf's refs object. */
@@ -100,8 +100,8 @@ static inline bool cr_entry_is_inline(const struct cr_entry *entry)
 struct cr_leaf {
 	struct cr_entry *entry; /* owned; the bytes they point to are not */
 	uint32_t entries;
-	uint32_t refs;		/* how many ids the refs object must hold */
-	uint32_t inline_len;	/* bytes the inline chunk must hold */
+	uint32_t refs;	     /* how many ids the refs object must hold */
+	uint32_t inline_len; /* bytes the inline chunk must hold */
 	bool has_refs;
 	struct cr_id refs_id;
 };
