@@ -7,6 +7,9 @@
  * Objects are named relative to the repository, with "/" between the parts:
  * "packs/data/3f/3f..."; they are immutable, so nothing here needs a lock, and
  * every function may be called from any thread.
+ *
+ * No object is empty: an empty file is the placeholder that a crash left
+ * (storage_write.h) and is as good as absent.
  */
 #ifndef STORE_DISK_STORAGE_H
 #define STORE_DISK_STORAGE_H
@@ -19,6 +22,13 @@
 
 struct cr_storage;
 struct cr_stored; /* one object, open for ranged reads */
+
+/*
+ * Whether @name can be that of an object or folder: relative, of parts that are
+ * not empty and do not begin with ".".
+ */
+#define CR_STORED_NAME_MAX 200
+bool cr_storage_name_valid(const char *name);
 
 /*
  * Open the repository at @path, a directory.  Nothing is read yet but that it

@@ -25,7 +25,8 @@ cr_must_check int cr_storage_create(const char *path);
 
 /*
  * Store @len bytes as @name, folders as needed.  Durable on return.
- * -EEXIST without a sentence when the name is taken; -errno with one.
+ * @len is not 0.  -EEXIST without a sentence when the name is taken; -errno
+ * with one.
  */
 cr_must_check int cr_storage_put(struct cr_storage_w *w, const char *name,
 				 const void *bytes, size_t len);
@@ -40,7 +41,10 @@ cr_must_check int cr_put_write(struct cr_putting *put, uint64_t offset,
 /* Read back what was written, for checksums over the whole. */
 cr_must_check int cr_put_read(struct cr_putting *put, uint64_t offset,
 			      void *out, size_t len);
-/* Make it durable and give it its name.  Ends @put, whatever it returns. */
+/*
+ * Make it durable and give it its name; something was written.  Ends @put,
+ * whatever it returns: as cr_storage_put().
+ */
 cr_must_check int cr_put_commit(struct cr_putting *put);
 /* Drop it.  Accepts NULL. */
 void cr_put_abort(struct cr_putting *put);
