@@ -32,6 +32,7 @@
 /* 4.1 */
 #define CR_REPOSITORY_LEN  92
 #define CR_CHUNKER_GEAR	   1
+#define CR_FILE_HASH_BLAKE2B 1
 
 /* 4.2 */
 #define CR_SLOT_MAX		4096

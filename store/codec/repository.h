@@ -24,8 +24,6 @@ struct cr_repository {
  */
 cr_must_check int cr_repository_parse(struct cr_piece bytes,
 				      struct cr_repository *ret);
-void cr_repository_encode(const struct cr_repository *repository,
-			  uint8_t out[CR_REPOSITORY_LEN]);
 
 /* The repository hash: where trust starts. */
 struct cr_id cr_repository_hash(const uint8_t bytes[CR_REPOSITORY_LEN]);
