@@ -10,8 +10,6 @@
 #include "store/codec/seal.h"
 #include "store/codec/sign.h"
 
-struct cr_buf;
-
 struct cr_footer_chunk {
 	struct cr_id id;
 	uint8_t type; /* enum cr_chunk_type */
@@ -53,14 +51,9 @@ static inline uint64_t cr_block_stored_len(const struct cr_footer_block *block)
  * [CR_PACK_HEADER_LEN, @data_end).  The signature is taken, not checked.
  * -CR_ECORRUPT or -ENOMEM with *@ret untouched.
  */
-cr_must_check int cr_footer_parse(struct cr_piece bytes,
-				  enum cr_pack_kind kind, uint64_t data_end,
-				  struct cr_footer *ret);
+cr_must_check int cr_footer_parse(struct cr_piece bytes, enum cr_pack_kind kind,
+				  uint64_t data_end, struct cr_footer *ret);
 void cr_footer_release(struct cr_footer *footer);
-
-/* Append the body: everything before the signature.  -ENOMEM. */
-cr_must_check int cr_footer_encode(const struct cr_footer *footer,
-				   struct cr_buf *out);
 
 /* The hash that the writer signs under the label "sign-footer". */
 struct cr_id cr_footer_signed_hash(const uint8_t header[CR_PACK_HEADER_LEN],
@@ -84,19 +77,22 @@ struct cr_trailer {
 
 /*
  * Parse the last CR_TRAILER_TAIL_LEN bytes of a pack of @pack_len bytes: all
- * lengths agree with @pack_len, and the magic is there.  The XXH3 over the whole
- * trailer is for cr_trailer_check().  -CR_ECORRUPT.
+ * lengths agree with @pack_len, and the magic is there.  The XXH3 over the
+ * whole trailer is for cr_trailer_check().  -CR_ECORRUPT.
  */
 cr_must_check int cr_trailer_parse(const uint8_t tail[CR_TRAILER_TAIL_LEN],
 				   uint64_t pack_len, struct cr_trailer *ret);
 
+/*
+ * Where the blocks end, so the sealed footer begins, in a pack of @pack_len
+ * bytes whose sealed footer takes @footer_len: it follows from the two.
+ * -CR_ECORRUPT when no pack has these lengths.
+ */
+cr_must_check int cr_footer_place(uint64_t pack_len, uint32_t footer_len,
+				  uint64_t *ret);
+
 /* Whether the whole trailer (shard hashes and tail) carries its own XXH3. */
 cr_must_check int cr_trailer_check(struct cr_piece whole);
-
-/* Append the trailer, given the shard hashes of what lies before it. */
-cr_must_check int cr_trailer_encode(const struct cr_trailer *trailer,
-				    const uint64_t *shard_hash,
-				    struct cr_buf *out);
 
 /* XXH3-64 with seed 0. */
 uint64_t cr_shard_hash(const void *bytes, size_t len);

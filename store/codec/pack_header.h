@@ -19,9 +19,6 @@ struct cr_pack_header {
 	uint8_t sealed_key[CR_SEALED_KEY_LEN];
 };
 
-void cr_pack_header_encode(const struct cr_pack_header *header,
-			   uint8_t out[CR_PACK_HEADER_LEN]);
-
 /* -CR_ECORRUPT; -CR_EVERSION for a version or suite that is not known. */
 cr_must_check int cr_pack_header_parse(const uint8_t bytes[CR_PACK_HEADER_LEN],
 				       struct cr_pack_header *ret);
