@@ -79,15 +79,11 @@ struct cr_manifest {
 /* Parse the plain head of the object @bytes; lengths agree with bytes.len. */
 cr_must_check int cr_manifest_head_parse(struct cr_piece bytes,
 					 struct cr_manifest_head *ret);
-void cr_manifest_head_encode(const struct cr_manifest_head *head,
-			     struct cr_buf *out);
 
 /* Parse a body.  -CR_ECORRUPT or -ENOMEM with *@ret untouched. */
 cr_must_check int cr_manifest_parse(struct cr_piece body,
 				    struct cr_manifest *ret);
 void cr_manifest_release(struct cr_manifest *manifest);
-cr_must_check int cr_manifest_encode(const struct cr_manifest *manifest,
-				     struct cr_buf *out);
 
 /* 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with "." */
 bool cr_source_valid(struct cr_piece name);
