@@ -7,8 +7,6 @@
 
 #include "store/codec/sign.h"
 
-struct cr_buf;
-
 enum cr_role {
 	CR_ROLE_OWNER = 1,
 	CR_ROLE_READ = 2,
@@ -41,7 +39,7 @@ struct cr_roster_key {
 	struct cr_sign_pk sign_pk;
 	struct cr_box_pk box_pk;
 	char label[CR_LABEL_MAX + 1];
-	struct cr_uid domain; /* zero for read */
+	struct cr_uid domain;		   /* zero for read */
 	char (*source)[CR_SOURCE_MAX + 1]; /* owned array */
 	uint32_t sources;
 	bool revoked;
@@ -66,14 +64,10 @@ struct cr_roster {
 /* -CR_ECORRUPT, -CR_EVERSION; lengths agree with bytes.len. */
 cr_must_check int cr_roster_head_parse(struct cr_piece bytes,
 				       struct cr_roster_head *ret);
-void cr_roster_head_encode(const struct cr_roster_head *head,
-			   struct cr_buf *out);
 
 /* The decrypted body.  -CR_ECORRUPT or -ENOMEM with *@ret untouched. */
 cr_must_check int cr_roster_parse(struct cr_piece body, struct cr_roster *ret);
 void cr_roster_release(struct cr_roster *roster);
-cr_must_check int cr_roster_encode(const struct cr_roster *roster,
-				   struct cr_buf *out);
 
 /* The admitted key @id, or NULL. */
 const struct cr_roster_key *cr_roster_find(const struct cr_roster *roster,
@@ -95,9 +89,6 @@ struct cr_grant {
 
 cr_must_check int cr_grant_parse(enum cr_role role, struct cr_piece plain,
 				 struct cr_grant *ret);
-cr_must_check int cr_grant_encode(enum cr_role role,
-				  const struct cr_grant *grant,
-				  struct cr_buf *out);
 void cr_grant_release(struct cr_grant *grant);
 
 #endif
