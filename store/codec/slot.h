@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * slot.h - one key, wrapped by a passphrase or a key file; the bundle inside;
- * the bundle on paper.  FORMAT.md section 4.2.
+ * slot.h - one key, wrapped by a passphrase or a key file, and the bundle
+ * inside.  FORMAT.md section 4.2.
  */
 #ifndef STORE_CODEC_SLOT_H
 #define STORE_CODEC_SLOT_H
@@ -33,34 +33,19 @@ struct cr_bundle {
 	uint8_t role; /* enum cr_role */
 	struct cr_uid key;
 	struct cr_id repository_hash;
-	struct cr_key secret;	/* owner: S; others: Ed25519 seed */
-	struct cr_key box_seed; /* not owner */
-	struct cr_sign_pk owner; /* not owner */
+	struct cr_key secret;	  /* owner: S; others: Ed25519 seed */
+	struct cr_key box_seed;	  /* not owner */
+	struct cr_sign_pk owner;  /* not owner */
 	struct cr_key roster_key; /* not owner */
 };
 
-#define CR_BUNDLE_MAX 178
+#define CR_BUNDLE_OWNER_LEN 82
+#define CR_BUNDLE_MAX	    178
 
 /* @bytes must outlive @ret.  -CR_ECORRUPT, -CR_EVERSION. */
 cr_must_check int cr_slot_parse(struct cr_piece bytes, struct cr_slot *ret);
 
-/* Append the head: everything that the seal covers as associated data. */
-void cr_slot_head_encode(const struct cr_slot *slot, uint32_t body_len,
-			 struct cr_buf *out);
-
+/* *@ret is untouched on failure.  -CR_ECORRUPT, -CR_EVERSION. */
 cr_must_check int cr_bundle_parse(struct cr_piece plain, struct cr_bundle *ret);
-/* Returns the length, at most CR_BUNDLE_MAX. */
-size_t cr_bundle_encode(const struct cr_bundle *bundle,
-			uint8_t out[CR_BUNDLE_MAX]);
-
-/* Append the numbered lines of a paper key, each ending with a newline. */
-cr_must_check int cr_paper_encode(struct cr_piece bundle, struct cr_buf *out);
-
-/*
- * Read typed lines.  -CR_ECORRUPT with a sentence that names the line that is
- * wrong; otherwise the bundle's length is returned.
- */
-cr_must_check int cr_paper_parse(struct cr_piece text,
-				 uint8_t out[CR_BUNDLE_MAX]);
 
 #endif
