@@ -33,7 +33,8 @@ cr_must_check int cr_buf_error(const struct cr_buf *buf);
 /* Make room for @len more bytes.  0 or -ENOMEM. */
 cr_must_check int cr_buf_reserve(struct cr_buf *buf, size_t len);
 
-/* Append @len bytes to be filled by the caller; NULL when there is no memory. */
+/* Append @len bytes to be filled by the caller; NULL when there is no memory.
+ */
 uint8_t *cr_buf_extend(struct cr_buf *buf, size_t len);
 
 void cr_buf_put(struct cr_buf *buf, const void *bytes, size_t len);

@@ -15,19 +15,19 @@
 
 #include "store/base/util.h"
 
-#define CR_ERRORS(X)                                                       \
-	X(CR_ECORRUPT, EIO, "stored data is corrupt")                      \
-	X(CR_EAUTH, EIO, "stored data fails authentication")               \
-	X(CR_EMISSING, EIO, "stored data is missing")                      \
-	X(CR_ETAMPER, EIO, "the storage contradicts itself: tampering")    \
-	X(CR_EKEY, EACCES, "no key here opens the repository")             \
-	X(CR_ECAPABILITY, EACCES, "this key may not do that")              \
-	X(CR_EVERSION, ENOTSUP, "unknown format version")                  \
-	X(CR_ENOREPO, ENOENT, "no repository")                             \
-	X(CR_ELOCKED, EBUSY, "locked by another process")                  \
-	X(CR_EINDEX, EIO, "the index database failed")                     \
-	X(CR_ESOURCE, EIO, "the source could not be read")                 \
-	X(CR_EUSAGE, EINVAL, "usage")                                      \
+#define CR_ERRORS(X)                                                    \
+	X(CR_ECORRUPT, EIO, "stored data is corrupt")                   \
+	X(CR_EAUTH, EIO, "stored data fails authentication")            \
+	X(CR_EMISSING, EIO, "stored data is missing")                   \
+	X(CR_ETAMPER, EIO, "the storage contradicts itself: tampering") \
+	X(CR_EKEY, EACCES, "no key here opens the repository")          \
+	X(CR_ECAPABILITY, EACCES, "this key may not do that")           \
+	X(CR_EVERSION, ENOTSUP, "unknown format version")               \
+	X(CR_ENOREPO, ENOENT, "no repository")                          \
+	X(CR_ELOCKED, EBUSY, "locked by another process")               \
+	X(CR_EINDEX, EIO, "the index database failed")                  \
+	X(CR_ESOURCE, EIO, "the source could not be read")              \
+	X(CR_EUSAGE, EINVAL, "usage")                                   \
 	X(CR_EINTERRUPT, EINTR, "interrupted")
 
 #define CR_EBASE 4096 /* one above the kernel's MAX_ERRNO */

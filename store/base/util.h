@@ -22,17 +22,17 @@
 
 #define CR_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define cr_min(a, b)                                \
-	({                                          \
-		typeof(a) min_a_ = (a);             \
-		typeof(b) min_b_ = (b);             \
-		min_a_ < min_b_ ? min_a_ : min_b_;  \
+#define cr_min(a, b)                               \
+	({                                         \
+		typeof(a) min_a_ = (a);            \
+		typeof(b) min_b_ = (b);            \
+		min_a_ < min_b_ ? min_a_ : min_b_; \
 	})
-#define cr_max(a, b)                                \
-	({                                          \
-		typeof(a) max_a_ = (a);             \
-		typeof(b) max_b_ = (b);             \
-		max_a_ > max_b_ ? max_a_ : max_b_;  \
+#define cr_max(a, b)                               \
+	({                                         \
+		typeof(a) max_a_ = (a);            \
+		typeof(b) max_b_ = (b);            \
+		max_a_ > max_b_ ? max_a_ : max_b_; \
 	})
 
 /* Cleanups for what has no module of ours: malloc and descriptors. */

@@ -25,7 +25,10 @@ struct cr_piece {
 	size_t len;
 };
 
-#define CR_PIECE(object) { (object), sizeof(*(object)) }
+#define CR_PIECE(object)                    \
+	{                                   \
+		(object), sizeof(*(object)) \
+	}
 
 /* Hash(@label, the @n pieces): label is 1 to 16 ASCII characters. */
 struct cr_id cr_hash(const char *label, const struct cr_piece *piece, size_t n);

@@ -24,7 +24,8 @@ struct cr_nonce cr_seal_nonce(const struct cr_key *key,
 void cr_seal(const struct cr_key *key, const struct cr_nonce *nonce,
 	     struct cr_piece ad, void *bytes, size_t len, struct cr_tag *tag);
 
-/* Decrypt @len bytes in place.  -CR_EAUTH, without a sentence, leaves zeroes. */
+/* Decrypt @len bytes in place.  -CR_EAUTH, without a sentence, leaves zeroes.
+ */
 cr_must_check int cr_open(const struct cr_key *key,
 			  const struct cr_nonce *nonce, struct cr_piece ad,
 			  void *bytes, size_t len, const struct cr_tag *tag);

@@ -91,8 +91,8 @@ int cr_argon2id(const struct cr_argon *param, struct cr_piece passphrase,
 	    param->passes > CR_ARGON_PASSES_MAX ||
 	    param->mib < CR_ARGON_MIB_MIN || param->mib > CR_ARGON_MIB_MAX)
 		return cr_fail(CR_ECORRUPT,
-			       "key slot asks for %" PRIu32 " passes over %" PRIu32
-			       " MiB",
+			       "key slot asks for %" PRIu32
+			       " passes over %" PRIu32 " MiB",
 			       param->passes, param->mib);
 	if (crypto_pwhash(out->bytes, sizeof(out->bytes), passphrase.bytes,
 			  passphrase.len, param->salt, param->passes,

@@ -196,9 +196,9 @@ static const char *file_read(struct cr_cursor *cur, struct cr_entry *e)
 	uint64_t max = SIZE_MAX_63;
 
 	e->content = cr_cursor_u8(cur);
-	if (e->content > CR_CONTENT_LIST)
+	if (e->content > CR_CONTENT_LNODE)
 		return "unknown content";
-	if ((e->has & CR_HAS_HOLES) && e->content != CR_CONTENT_LIST)
+	if ((e->has & CR_HAS_HOLES) && e->content < CR_CONTENT_LLIST)
 		return "holes without a list";
 	if (e->content == CR_CONTENT_NONE) {
 		if (e->size > 0 && !(e->marks & CR_MARK_INCOMPLETE))

@@ -37,12 +37,13 @@ enum cr_entry_has {
 	CR_HAS_HOLES = 16,
 };
 
-/* For files NONE to LIST; for directories NONE, LEAF, DNODE. */
+/* For files NONE to LNODE; for directories NONE, LEAF, DNODE. */
 enum cr_content {
 	CR_CONTENT_NONE = 0,
 	CR_CONTENT_INLINE = 1,
 	CR_CONTENT_CHUNK = 2,
-	CR_CONTENT_LIST = 3,
+	CR_CONTENT_LLIST = 3,
+	CR_CONTENT_LNODE = 4,
 
 	CR_CONTENT_LEAF = 1,
 	CR_CONTENT_DNODE = 2,

@@ -5,9 +5,9 @@
  * against the pack's signed footer before it is used.
  *
  * Column families: "c" id prefix (16 bytes) + pack number (u32 big-endian) ->
- * varint block, varint slot; "p" pack number (u32 big-endian) -> facts; "q" pack id -> pack number;
- * "s" reserved for manifests; "k" small facts (generation, segments seen).  Pack
- * numbers are local to one database.
+ * varint block, varint slot; "p" pack number (u32 big-endian) -> facts; "q"
+ * pack id -> pack number; "s" reserved for manifests; "k" small facts
+ * (generation, segments seen).  Pack numbers are local to one database.
  *
  * Any number of threads may search; one adds.
  */
@@ -29,10 +29,10 @@ struct cr_pack_facts {
 	struct cr_uid pack;
 	struct cr_uid writer;
 	struct cr_uid domain;
-	uint8_t kind;	    /* enum cr_pack_kind */
-	bool in_segment;    /* some segment lists it */
-	bool opaque;	    /* the footer could not be opened with our keys */
-	uint64_t len;	    /* of the pack */
+	uint8_t kind;	 /* enum cr_pack_kind */
+	bool in_segment; /* some segment lists it */
+	bool opaque;	 /* the footer could not be opened with our keys */
+	uint64_t len;	 /* of the pack */
 	uint32_t chunks;
 };
 
@@ -108,7 +108,8 @@ cr_must_check int cr_index_has_segment(struct cr_index *index,
 cr_must_check int cr_index_add_segment(struct cr_index *index,
 				       const struct cr_id *id);
 
-/* Set the database aside and begin an empty one: db.<n + 1>, pointer switched. */
+/* Set the database aside and begin an empty one: db.<n + 1>, pointer switched.
+ */
 cr_must_check int cr_index_reset(const struct cr_state *state);
 
 static inline void cr_index_closep(struct cr_index **index)

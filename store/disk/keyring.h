@@ -44,9 +44,8 @@ struct cr_domain_keys {
 	struct cr_key name_key;
 	struct cr_key link_key;
 };
-const struct cr_domain_keys *
-cr_keyring_domain_keys(const struct cr_keyring *ring,
-		       const struct cr_uid *domain);
+const struct cr_domain_keys *cr_keyring_domain_keys(
+	const struct cr_keyring *ring, const struct cr_uid *domain);
 
 /* Sign as this key.  Only where cr_keyring_writes(). */
 struct cr_signature cr_keyring_sign(const struct cr_keyring *ring,

@@ -46,7 +46,8 @@ uint64_t cr_pack_len(const struct cr_pack *pack);
 /* Heap bytes it holds, for a cache's account. */
 size_t cr_pack_weight(const struct cr_pack *pack);
 /* Header and sealed footer as stored, for a segment.  -ENOMEM, -errno. */
-cr_must_check int cr_pack_item(const struct cr_pack *pack, struct cr_buf *footer,
+cr_must_check int cr_pack_item(const struct cr_pack *pack,
+			       struct cr_buf *footer,
 			       struct cr_segment_item *ret);
 
 /* Whether the pack has chunk @id of @type; where. */

@@ -15,20 +15,21 @@
 /* How to unlock: at most one of the two is set; @key narrows the slots. */
 struct cr_credentials {
 	struct cr_secret passphrase;
-	struct cr_secret key_file; /* the 32 bytes in it */
+	struct cr_secret key_file;   /* the 32 bytes in it */
 	struct cr_uid key_file_slot; /* the slot it names */
 };
 
 struct cr_repo {
-	struct cr_storage *storage;	/* owned */
+	struct cr_storage *storage; /* owned */
 	struct cr_repository info;
-	struct cr_id hash;		/* the repository hash */
-	struct cr_bundle *bundle;	/* owned, guarded */
+	struct cr_id hash;	  /* the repository hash */
+	struct cr_bundle *bundle; /* owned, guarded */
 	struct cr_sign_pk owner;
-	struct cr_roster roster;	/* the newest */
+	struct cr_roster roster; /* the newest */
 	uint64_t roster_n;
 	struct cr_id roster_hash;
-	struct cr_keyring *ring;	/* owned */
+	struct cr_keyring *ring;    /* owned */
+	struct cr_revoked *revoked; /* owned; revoked.h */
 };
 
 /*

@@ -4,8 +4,8 @@
  *
  * Everything here but cr_key_passwd() and cr_key_import() needs the owner's key
  * (-CR_ECAPABILITY otherwise).  A change of the roster is one new object,
- * created once: when another owner was faster, -EEXIST with a sentence that says
- * to try again.
+ * created once: when another owner was faster, -EEXIST with a sentence that
+ * says to try again.
  */
 #ifndef STORE_DISK_REPO_CREATE_H
 #define STORE_DISK_REPO_CREATE_H
@@ -18,7 +18,7 @@
 struct cr_slot_secret {
 	enum cr_slot_method method;
 	const struct cr_secret *secret; /* borrowed: passphrase, or 32 bytes */
-	uint32_t passes; /* passphrase: Argon2id */
+	uint32_t passes;		/* passphrase: Argon2id */
 	uint32_t mib;
 };
 
@@ -36,12 +36,12 @@ struct cr_key_request {
 	const char *label;
 	const char *const *source; /* put: at least one, granted to nobody */
 	uint32_t sources;
-	const struct cr_uid *share; /* put: the key whose domain to share, or NULL */
+	const struct cr_uid
+		*share; /* put: the key whose domain to share, or NULL */
 };
 
 /* Admit a key; its id and its slot's. */
-cr_must_check int cr_key_add(const struct cr_repo *repo,
-			     struct cr_storage_w *w,
+cr_must_check int cr_key_add(const struct cr_repo *repo, struct cr_storage_w *w,
 			     const struct cr_key_request *request,
 			     const struct cr_slot_secret *wrap,
 			     struct cr_uid *key, struct cr_uid *slot);

@@ -5,7 +5,7 @@
  * loses only rollback detection.  Never inside the repository.
  *
  * STATE/<repository id>/ is 0700 and holds db.<n>/ (index.h), sources/
- * (statcache.h), heads, lock.
+ * (statcache.h), heads, lock.  Only its owner may write there.
  */
 #ifndef STORE_DISK_STATE_H
 #define STORE_DISK_STATE_H
@@ -21,8 +21,9 @@ struct cr_state;
  * Open (and with @create make) STATE/<@repository>/.  @path is --state-dir, or
  * NULL for CAPROCK_STATE_DIR, then /var/lib/caprock for root or
  * $XDG_STATE_HOME/caprock (~/.local/state/caprock).  Refuses, with -CR_EUSAGE, a
- * state directory inside @repo_fd, the repository's directory.  -ENOENT without
- * a sentence when it does not exist and @create is false; -errno.
+ * state directory inside @repo_fd, the repository's directory (-1: none), and
+ * one that others can write to.  -ENOENT without a sentence when it does not
+ * exist and @create is false; -errno.
  */
 cr_must_check int cr_state_open(const char *path, int repo_fd,
 				const struct cr_uid *repository, bool create,
@@ -65,7 +66,11 @@ struct cr_head *cr_heads_find(struct cr_heads *heads,
 /* Add or replace the head of one writer. */
 cr_must_check int cr_heads_set(struct cr_heads *heads,
 			       const struct cr_head *head);
-/* Written to a temporary name, synced, renamed. */
+/*
+ * Written to a temporary name, synced, renamed.  Needs no lock of the caller:
+ * what another process saved since @heads was loaded (unknown writers, a later
+ * seq of the same incarnation) is kept.
+ */
 cr_must_check int cr_heads_save(const struct cr_state *state,
 				const struct cr_heads *heads);
 void cr_heads_release(struct cr_heads *heads);

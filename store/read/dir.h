@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dir.h - directories as they were stored: pages of entries, found by name or by
- * ordinal in O(height).  FORMAT.md section 8.
+ * dir.h - directories as they were stored: pages of entries, found by name or
+ * by ordinal in O(height).  FORMAT.md section 8.
  *
  * Directories and pages own what they point to (nothing of the cache is pinned
  * by them), are immutable once opened, and may be shared by threads.
@@ -21,8 +21,8 @@ struct cr_tree_ref {
 
 /* What refers to a file's content; see file.h. */
 struct cr_file_ref {
-	uint8_t content;	/* CR_CONTENT_NONE, _INLINE, _CHUNK, _LIST */
-	struct cr_id id;	/* of the chunk, list or inline chunk */
+	uint8_t content; /* CR_CONTENT_NONE, _INLINE, _CHUNK, _LIST */
+	struct cr_id id; /* of the chunk, list or inline chunk */
 	uint32_t inline_at;
 	uint64_t size;
 	uint64_t data_bytes;
@@ -31,8 +31,8 @@ struct cr_file_ref {
 /* One leaf with what it refers to. */
 struct cr_page {
 	struct cr_leaf leaf;
-	uint64_t first;	    /* ordinal of its first entry in the directory */
-	struct cr_id id;    /* of the leaf */
+	uint64_t first;	 /* ordinal of its first entry in the directory */
+	struct cr_id id; /* of the leaf */
 	struct cr_refs refs;
 	struct cr_hint *hint; /* owned; one for each ref */
 	struct cr_buf bytes;  /* owned; what the above points into */

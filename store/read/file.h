@@ -35,8 +35,8 @@ cr_must_check ssize_t cr_file_read(const struct cr_file *file, uint64_t offset,
 
 /* Bytes in place: @iov points into pinned blocks (or a page of zeroes). */
 struct cr_span {
-	struct iovec *iov;   /* owned */
-	struct cr_pin *pin;  /* owned */
+	struct iovec *iov;  /* owned */
+	struct cr_pin *pin; /* owned */
 	size_t count;
 	size_t room;
 	size_t len;

@@ -26,8 +26,7 @@ cr_must_check int cr_lookup(struct cr_reader *reader,
 			    const char *path, struct cr_found *ret);
 void cr_found_release(struct cr_found *found);
 
-void cr_snapshot_root(const struct cr_snapshot *snapshot,
-		      struct cr_found *ret);
+void cr_snapshot_root(const struct cr_snapshot *snapshot, struct cr_found *ret);
 
 /*
  * Walk a tree depth first, in order of names, without recursion: one page per
@@ -38,20 +37,20 @@ void cr_snapshot_root(const struct cr_snapshot *snapshot,
 struct cr_walk;
 
 enum cr_walk_event {
-	CR_WALK_ENTRY,	/* any entry; directories before what is in them */
-	CR_WALK_LEAVE,	/* a directory, after what is in it */
+	CR_WALK_ENTRY, /* any entry; directories before what is in them */
+	CR_WALK_LEAVE, /* a directory, after what is in it */
 };
 
 struct cr_walk_item {
 	enum cr_walk_event event;
-	const struct cr_entry *entry;  /* borrowed until the next call */
-	const struct cr_page *page;    /* borrowed; NULL for the start */
-	uint32_t index;		       /* in the page */
-	const char *path;	       /* borrowed; relative to the start, "" for it */
-	size_t path_len;	       /* may hold any byte but zero */
-	unsigned int depth;	       /* 0 for the start */
-	struct cr_tree_ref tree;       /* directories */
-	struct cr_file_ref file;       /* files */
+	const struct cr_entry *entry; /* borrowed until the next call */
+	const struct cr_page *page;   /* borrowed; NULL for the start */
+	uint32_t index;		      /* in the page */
+	const char *path;   /* borrowed; relative to the start, "" for it */
+	size_t path_len;    /* may hold any byte but zero */
+	unsigned int depth; /* 0 for the start */
+	struct cr_tree_ref tree; /* directories */
+	struct cr_file_ref file; /* files */
 };
 
 cr_must_check int cr_walk_open(struct cr_reader *reader,

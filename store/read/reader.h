@@ -5,8 +5,8 @@
  *
  * One reader serves any number of threads.  No lock is held over I/O, decode
  * or RocksDB: a block wanted by two threads is decoded by the first, the other
- * waits for that block only.  FORMAT.md section 6, "A reader serves a chunk only
- * if".
+ * waits for that block only.  FORMAT.md section 6, "A reader serves a chunk
+ * only if".
  */
 #ifndef STORE_READ_READER_H
 #define STORE_READ_READER_H
@@ -48,16 +48,15 @@ const struct cr_repo *cr_reader_repo(const struct cr_reader *reader);
 
 /*
  * The bytes of chunk @id.  For metadata types these are the hashed bytes;
- * @tail (may be NULL) receives the tail, valid as long as the pin.  @hint may be
- * NULL.  Every copy is tried before it fails.
+ * @tail (may be NULL) receives the tail, valid as long as the pin.  @hint may
+ * be NULL.  Every copy is tried before it fails.
  *
  * Errors: -CR_EMISSING (in no pack), -CR_ECORRUPT, -CR_EAUTH (the best copy's
  * error; the sentence names pack and block), -CR_ECAPABILITY, -ENOMEM, -errno.
  */
 cr_must_check int cr_reader_get(struct cr_reader *reader,
 				const struct cr_view *view,
-				enum cr_chunk_type type,
-				const struct cr_id *id,
+				enum cr_chunk_type type, const struct cr_id *id,
 				const struct cr_hint *hint, struct cr_pin *ret,
 				struct cr_piece *tail);
 void cr_pin_release(struct cr_pin *pin);
@@ -78,7 +77,7 @@ cr_must_check int cr_reader_text(struct cr_reader *reader,
 				 struct cr_buf *out);
 
 struct cr_reader_stats {
-	uint64_t hits, misses;	    /* of decoded blocks */
+	uint64_t hits, misses; /* of decoded blocks */
 	uint64_t blocks_decoded, bytes_decoded;
 	uint64_t hints_followed, hints_stale, index_lookups, searches;
 	uint64_t cached_bytes;

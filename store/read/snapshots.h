@@ -14,13 +14,13 @@
 #include "store/disk/state.h"
 
 struct cr_snapshot {
-	char *object;			/* owned: "snapshots/<writer>/..." */
-	struct cr_id id;		/* hash of its bytes */
-	struct cr_manifest_head head;	/* zero when @error and unreadable */
-	struct cr_manifest manifest;	/* zero when @error */
+	char *object;		      /* owned: "snapshots/<writer>/..." */
+	struct cr_id id;	      /* hash of its bytes */
+	struct cr_manifest_head head; /* zero when @error and unreadable */
+	struct cr_manifest manifest;  /* zero when @error */
 	char source[CR_SOURCE_MAX + 1];
-	int error;			/* 0, or why it does not count */
-	char *why;			/* owned; the sentence, when @error */
+	int error; /* 0, or why it does not count */
+	char *why; /* owned; the sentence, when @error */
 };
 
 struct cr_snapshots {
@@ -49,10 +49,10 @@ void cr_snapshots_release(struct cr_snapshots *set);
 
 /*
  * Find one by what a person types: an id prefix (at least 4 digits), `latest`,
- * SOURCE@latest, SOURCE@DATE (the last of that UTC day), SOURCE@TIME, or TIME or
- * DATE alone when there is one source; TIME as the mount writes it
- * (2026-11-22T02-15-00Z) or with colons.  -ENOENT or -CR_EUSAGE (ambiguous) with
- * a sentence that says what there is.
+ * SOURCE@latest, SOURCE@DATE (the last of that UTC day), SOURCE@TIME, or TIME
+ * or DATE alone when there is one source; TIME as the mount writes it
+ * (2026-11-22T02-15-00Z) or with colons.  -ENOENT or -CR_EUSAGE (ambiguous)
+ * with a sentence that says what there is.
  */
 cr_must_check int cr_snapshots_find(const struct cr_snapshots *set,
 				    const char *text,

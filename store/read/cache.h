@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cache.h - a byte-bounded cache of immutable values: pin, evict, load each
+ * once however many threads want it.
+ *
+ * A value is loaded by the first thread that asks, without any lock held; the
+ * others wait for that value only.  Pinned values are never evicted, so the
+ * bound can be exceeded by what is pinned.
+ */
+#ifndef STORE_READ_CACHE_H
+#define STORE_READ_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/id.h"
+#include "store/base/util.h"
+
+struct cr_cache;
+struct cr_cached; /* a pinned value */
+
+struct cr_cache_key {
+	struct cr_uid uid;
+	uint32_t n;
+};
+
+struct cr_cache_ops {
+	/*
+	 * Make the value of @key.  @arg is what cr_cache_get() was given.
+	 * On success *@weight is the heap bytes to account.
+	 */
+	int (*load)(void *arg, const struct cr_cache_key *key, void **value,
+		    size_t *weight);
+	void (*drop)(void *value);
+};
+
+struct cr_cache_stats {
+	uint64_t hits;
+	uint64_t misses;
+	uint64_t bytes;
+};
+
+cr_must_check int cr_cache_new(size_t bytes, const struct cr_cache_ops *ops,
+			       struct cr_cache **ret);
+/* Nothing may be pinned any more. */
+void cr_cache_free(struct cr_cache *cache);
+
+/* Pin the value of @key, loading it if need be.  Errors are the loader's. */
+cr_must_check int cr_cache_get(struct cr_cache *cache,
+			       const struct cr_cache_key *key, void *arg,
+			       struct cr_cached **ret);
+void *cr_cached_value(const struct cr_cached *cached);
+void cr_cached_unpin(struct cr_cached *cached); /* accepts NULL */
+
+void cr_cache_get_stats(struct cr_cache *cache, struct cr_cache_stats *ret);
+
+static inline void cr_cached_unpinp(struct cr_cached **cached)
+{
+	cr_cached_unpin(*cached);
+}
+
+#endif

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/read/reader.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "store/base/buf.h"
+#include "store/base/error.h"
+#include "store/base/hex.h"
+#include "store/codec/compress.h"
+#include "store/read/cache.h"
+#include "store/read/snapshots.h"
+#include "store/read/unindexed.h"
+
+#define COPIES_MAX   8 /* of one chunk that the index is asked for */
+#define RECENT_PACKS 4
+
+/* A decoded block, and which of its chunks were found to match their id. */
+struct shown_block {
+	struct cr_block *block; /* owned */
+	atomic_uchar checked[]; /* a slot: 0 not yet, 1 good, 2 bad */
+};
+
+struct spare {
+	struct cr_decompressor *dec; /* owned */
+	struct spare *next;
+};
+
+struct cr_reader {
+	const struct cr_repo *repo;	/* borrowed */
+	struct cr_index *index;		/* borrowed; may be NULL */
+	struct cr_cache *blocks;	/* owned */
+	struct cr_cache *packs;		/* owned */
+	struct cr_unindexed *unindexed; /* owned */
+	pthread_mutex_t lock;
+	struct spare *spare;		    /* under: lock */
+	struct cr_uid recent[RECENT_PACKS]; /* data packs; under: lock */
+	unsigned int recent_next;	    /* under: lock */
+	atomic_ullong decoded_blocks, decoded_bytes;
+	atomic_ullong hints_followed, hints_stale, lookups, searches;
+};
+
+int cr_view_init(const struct cr_repo *repo, const struct cr_snapshot *snapshot,
+		 struct cr_view *ret)
+{
+	const struct cr_domain_keys *domain =
+		cr_keyring_domain_keys(repo->ring, &snapshot->manifest.domain);
+
+	if (!domain)
+		return cr_fail(CR_ECAPABILITY,
+			       "this key does not have the domain of %s",
+			       snapshot->object);
+	*ret = (struct cr_view){ domain, snapshot->head.writer };
+	return 0;
+}
+
+static enum cr_pack_kind kind_of(enum cr_chunk_type type)
+{
+	return type == CR_CHUNK_DATA || type == CR_CHUNK_INLINE ? CR_PACK_DATA
+								: CR_PACK_META;
+}
+
+/* ---- What the two caches load ------------------------------------------- */
+
+static int load_pack(void *arg, const struct cr_cache_key *key, void **value,
+		     size_t *weight)
+{
+	struct cr_reader *reader = arg;
+	struct cr_pack *pack;
+	int r = cr_pack_open(reader->repo, (enum cr_pack_kind)key->n, &key->uid,
+			     &pack);
+
+	if (r < 0)
+		return r;
+	*value = pack;
+	*weight = cr_pack_weight(pack);
+	return 0;
+}
+
+static void drop_pack(void *value)
+{
+	cr_pack_close(value);
+}
+
+static int take_decompressor(struct cr_reader *reader, struct spare **ret)
+{
+	struct spare *spare;
+	int r;
+
+	(void)pthread_mutex_lock(&reader->lock);
+	spare = reader->spare;
+	if (spare)
+		reader->spare = spare->next;
+	(void)pthread_mutex_unlock(&reader->lock);
+	if (!spare) {
+		spare = calloc(1, sizeof(*spare));
+		if (!spare)
+			return -ENOMEM;
+		r = cr_decompressor_new(&spare->dec);
+		if (r < 0) {
+			free(spare);
+			return r;
+		}
+	}
+	*ret = spare;
+	return 0;
+}
+
+static void give_decompressor(struct cr_reader *reader, struct spare *spare)
+{
+	(void)pthread_mutex_lock(&reader->lock);
+	spare->next = reader->spare;
+	reader->spare = spare;
+	(void)pthread_mutex_unlock(&reader->lock);
+}
+
+struct block_source {
+	struct cr_reader *reader;
+	const struct cr_pack *pack;
+};
+
+static int load_block(void *arg, const struct cr_cache_key *key, void **value,
+		      size_t *weight)
+{
+	cr_cleanup(cr_block_freep) struct cr_block *block = NULL;
+	struct block_source *source = arg;
+	struct shown_block *shown;
+	struct spare *spare;
+	int r = take_decompressor(source->reader, &spare);
+
+	if (r < 0)
+		return r;
+	r = cr_pack_read(source->pack, key->n, spare->dec, &block);
+	give_decompressor(source->reader, spare);
+	if (r < 0)
+		return r;
+	shown = calloc(1, sizeof(*shown) + block->table.chunks);
+	if (!shown)
+		return -ENOMEM;
+	(void)atomic_fetch_add(&source->reader->decoded_blocks, 1);
+	(void)atomic_fetch_add(&source->reader->decoded_bytes, block->raw_len);
+	*weight = sizeof(*shown) + block->raw_len +
+		  block->table.chunks * (sizeof(uint32_t) + 1);
+	shown->block = cr_take(block);
+	*value = shown;
+	return 0;
+}
+
+static void drop_block(void *value)
+{
+	struct shown_block *shown = value;
+
+	cr_block_free(shown->block);
+	free(shown);
+}
+
+/* ---- Life -----------------------------------------------------------------
+ */
+
+int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
+		  size_t cache_bytes, struct cr_reader **ret)
+{
+	static const struct cr_cache_ops pack_ops = { load_pack, drop_pack };
+	static const struct cr_cache_ops block_ops = { load_block, drop_block };
+	cr_cleanup(cr_reader_freep) struct cr_reader *reader =
+		calloc(1, sizeof(*reader));
+	int r;
+
+	if (!reader)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&reader->lock, NULL);
+	reader->repo = repo;
+	reader->index = index;
+	r = cr_cache_new(cache_bytes / 4, &pack_ops, &reader->packs);
+	if (r == 0)
+		r = cr_cache_new(cache_bytes - cache_bytes / 4, &block_ops,
+				 &reader->blocks);
+	if (r == 0)
+		r = cr_unindexed_new(repo, index, &reader->unindexed);
+	if (r < 0)
+		return r;
+	*ret = cr_take(reader);
+	return 0;
+}
+
+void cr_reader_free(struct cr_reader *reader)
+{
+	if (!reader)
+		return;
+	cr_cache_free(reader->blocks);
+	cr_cache_free(reader->packs);
+	cr_unindexed_free(reader->unindexed);
+	while (reader->spare) {
+		struct spare *spare = reader->spare;
+
+		reader->spare = spare->next;
+		cr_decompressor_free(spare->dec);
+		free(spare);
+	}
+	(void)pthread_mutex_destroy(&reader->lock);
+	free(reader);
+}
+
+const struct cr_repo *cr_reader_repo(const struct cr_reader *reader)
+{
+	return reader->repo;
+}
+
+void cr_reader_get_stats(struct cr_reader *reader, struct cr_reader_stats *ret)
+{
+	struct cr_cache_stats blocks, packs;
+
+	cr_cache_get_stats(reader->blocks, &blocks);
+	cr_cache_get_stats(reader->packs, &packs);
+	*ret = (struct cr_reader_stats){
+		.hits = blocks.hits,
+		.misses = blocks.misses,
+		.blocks_decoded = atomic_load(&reader->decoded_blocks),
+		.bytes_decoded = atomic_load(&reader->decoded_bytes),
+		.hints_followed = atomic_load(&reader->hints_followed),
+		.hints_stale = atomic_load(&reader->hints_stale),
+		.index_lookups = atomic_load(&reader->lookups),
+		.searches = atomic_load(&reader->searches),
+		.cached_bytes = blocks.bytes + packs.bytes,
+	};
+}
+
+/* ---- One copy of a chunk ---------------------------------------------------
+ */
+
+/* What is wanted, and where the result goes. */
+struct wanted {
+	struct cr_reader *reader;
+	const struct cr_view *view;
+	enum cr_chunk_type type;
+	const struct cr_id *id;
+	struct cr_pin *pin;    /* NULL: only locate */
+	struct cr_piece *tail; /* may be NULL */
+	struct cr_hint *found; /* may be NULL */
+	int error;	       /* of the best copy so far */
+	char why[384];
+};
+
+static void remember(struct wanted *w, int error)
+{
+	/* The first copy's story is the one to tell, damage before absence. */
+	if (w->error != 0 &&
+	    !(w->error == -CR_EMISSING && error != -CR_EMISSING))
+		return;
+	w->error = error;
+	(void)snprintf(w->why, sizeof(w->why), "%s", cr_detail());
+}
+
+/* Metadata always; data unless its packer is the snapshot's writer or owner. */
+static bool must_hash(const struct wanted *w, const struct cr_pack *pack)
+{
+	const struct cr_uid *writer = &cr_pack_header(pack)->writer;
+
+	return kind_of(w->type) == CR_PACK_META ||
+	       (!cr_uid_equal(writer, &w->view->writer) &&
+		!cr_uid_equal(writer, &w->reader->repo->roster.key[0].id));
+}
+
+/* Split and hash chunk @place of the pinned block. */
+static int check_chunk(struct wanted *w, const struct cr_pack *pack,
+		       const struct cr_place *place, struct shown_block *shown,
+		       struct cr_piece *hashed, struct cr_piece *tail)
+{
+	struct cr_piece chunk = cr_block_chunk(shown->block, place->slot);
+	char name[CR_PACK_NAME_LEN];
+	struct cr_id is;
+	int r;
+
+	*hashed = chunk;
+	*tail = (struct cr_piece){ NULL, 0 };
+	if (kind_of(w->type) == CR_PACK_META) {
+		r = cr_object_split(chunk, hashed, tail);
+		if (r < 0)
+			return r;
+	}
+	if (!must_hash(w, pack) ||
+	    atomic_load(&shown->checked[place->slot]) == 1)
+		return 0;
+	is = cr_chunk_id(&w->view->domain->id_key, w->type, hashed->bytes,
+			 hashed->len);
+	if (cr_id_equal(&is, w->id)) {
+		atomic_store(&shown->checked[place->slot], 1);
+		return 0;
+	}
+	cr_pack_name(cr_pack_header(pack)->kind, &cr_pack_header(pack)->pack,
+		     name);
+	return cr_fail(CR_ECORRUPT, "%s: block %u slot %u is not %.16s", name,
+		       place->block, place->slot, cr_id_hex(w->id).text);
+}
+
+static int take_chunk(struct wanted *w, const struct cr_pack *pack,
+		      const struct cr_place *place)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
+	struct cr_cache_key key = { cr_pack_header(pack)->pack, place->block };
+	struct block_source source = { w->reader, pack };
+	struct cr_piece hashed, tail;
+	int r;
+
+	if (w->found)
+		*w->found =
+			(struct cr_hint){ key.uid, place->block, place->slot };
+	if (!w->pin)
+		return 0;
+	r = cr_cache_get(w->reader->blocks, &key, &source, &cached);
+	if (r < 0)
+		return r;
+	r = check_chunk(w, pack, place, cr_cached_value(cached), &hashed,
+			&tail);
+	if (r < 0)
+		return r;
+	if (w->tail)
+		*w->tail = tail;
+	*w->pin = (struct cr_pin){ hashed, cr_take(cached) };
+	return 0;
+}
+
+/*
+ * Take the chunk from pack @uid: at @place, or wherever its footer has it.
+ * 1 when taken, 0 when the pack does not hold it there or is bad (remembered).
+ */
+static int try_pack(struct wanted *w, const struct cr_uid *uid,
+		    const struct cr_place *place)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
+	struct cr_cache_key key = { *uid, kind_of(w->type) };
+	const struct cr_pack *pack;
+	struct cr_place at;
+	int r = cr_cache_get(w->reader->packs, &key, w->reader, &cached);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		remember(w, r);
+		return 0;
+	}
+	pack = cr_cached_value(cached);
+	if (!cr_uid_equal(&cr_pack_header(pack)->domain, &w->view->domain->id))
+		return 0;
+	if (place && !cr_pack_holds(pack, place, w->id, w->type))
+		return 0;
+	if (place)
+		at = *place;
+	else if (!cr_pack_find(pack, w->id, w->type, &at))
+		return 0;
+	r = take_chunk(w, pack, &at);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		remember(w, r);
+		return 0;
+	}
+	return 1;
+}
+
+/* ---- Where to look ---------------------------------------------------------
+ */
+
+static void note_recent(struct cr_reader *reader, const struct cr_uid *pack)
+{
+	(void)pthread_mutex_lock(&reader->lock);
+	reader->recent[reader->recent_next++ % RECENT_PACKS] = *pack;
+	(void)pthread_mutex_unlock(&reader->lock);
+}
+
+/* Chunks of one file lie together: the packs just used come first. */
+static int try_recent(struct wanted *w)
+{
+	struct cr_uid recent[RECENT_PACKS];
+	int r = 0;
+
+	if (kind_of(w->type) != CR_PACK_DATA)
+		return 0;
+	(void)pthread_mutex_lock(&w->reader->lock);
+	memcpy(recent, w->reader->recent, sizeof(recent));
+	(void)pthread_mutex_unlock(&w->reader->lock);
+	for (int i = 0; i < RECENT_PACKS && r == 0; i++)
+		if (!cr_uid_zero(&recent[i]))
+			r = try_pack(w, &recent[i], NULL);
+	return r;
+}
+
+static int try_index(struct wanted *w)
+{
+	struct cr_location location[COPIES_MAX];
+	int n, r = 0;
+
+	if (!w->reader->index)
+		return 0;
+	(void)atomic_fetch_add(&w->reader->lookups, 1);
+	n = cr_index_find(w->reader->index, w->id, location, COPIES_MAX);
+	if (n < 0) {
+		/* The index is only a view: the packs are still there. */
+		remember(w, n);
+		return 0;
+	}
+	for (int i = 0; i < n && r == 0; i++) {
+		struct cr_place place = { location[i].block, location[i].slot };
+		struct cr_pack_facts facts;
+
+		if (cr_index_pack(w->reader->index, location[i].pack, &facts) <
+			    0 ||
+		    facts.kind != kind_of(w->type))
+			continue;
+		r = try_pack(w, &facts.pack, &place);
+		if (r == 1 && facts.kind == CR_PACK_DATA)
+			note_recent(w->reader, &facts.pack);
+	}
+	return r;
+}
+
+static int try_unindexed(void *arg, const struct cr_uid *pack)
+{
+	return try_pack(arg, pack, NULL);
+}
+
+/* 1 when taken; 0 when no copy is left; or -ENOMEM. */
+static int look_everywhere(struct wanted *w, const struct cr_hint *hint)
+{
+	int r = 0;
+
+	if (hint && !cr_uid_zero(&hint->pack)) {
+		struct cr_place place = { hint->block, hint->slot };
+
+		r = try_pack(w, &hint->pack, &place);
+		(void)atomic_fetch_add(r == 1 ? &w->reader->hints_followed
+					      : &w->reader->hints_stale,
+				       1);
+	}
+	if (r == 0)
+		r = try_recent(w);
+	if (r == 0)
+		r = try_index(w);
+	if (r == 0) {
+		(void)atomic_fetch_add(&w->reader->searches, 1);
+		r = cr_unindexed_each(w->reader->unindexed, kind_of(w->type),
+				      try_unindexed, w);
+	}
+	return r;
+}
+
+static int find_chunk(struct wanted *w, const struct cr_hint *hint)
+{
+	int r = look_everywhere(w, hint);
+
+	if (r < 0)
+		return r;
+	if (r == 1)
+		return 0;
+	if (w->error == 0)
+		return cr_fail(CR_EMISSING, "chunk %.16s is in no pack",
+			       cr_id_hex(w->id).text);
+	return cr_fail(-w->error, "%s", w->why);
+}
+
+int cr_reader_get(struct cr_reader *reader, const struct cr_view *view,
+		  enum cr_chunk_type type, const struct cr_id *id,
+		  const struct cr_hint *hint, struct cr_pin *ret,
+		  struct cr_piece *tail)
+{
+	struct wanted w = { .reader = reader,
+			    .view = view,
+			    .type = type,
+			    .id = id,
+			    .pin = ret,
+			    .tail = tail };
+
+	return find_chunk(&w, hint);
+}
+
+int cr_reader_locate(struct cr_reader *reader, const struct cr_view *view,
+		     enum cr_chunk_type type, const struct cr_id *id,
+		     const struct cr_hint *hint, struct cr_hint *ret)
+{
+	struct wanted w = { .reader = reader,
+			    .view = view,
+			    .type = type,
+			    .id = id,
+			    .found = ret };
+
+	return find_chunk(&w, hint);
+}
+
+void cr_pin_release(struct cr_pin *pin)
+{
+	cr_cached_unpin(pin->cached);
+	*pin = (struct cr_pin){ 0 };
+}
+
+int cr_reader_text(struct cr_reader *reader, const struct cr_view *view,
+		   const struct cr_text *text, struct cr_buf *out)
+{
+	if (text->pieces == 0)
+		cr_buf_put(out, text->here.bytes, text->here.len);
+	for (uint32_t i = 0; i < text->pieces; i++) {
+		struct cr_pin pin;
+		int r = cr_reader_get(reader, view, CR_CHUNK_TEXT,
+				      &text->piece[i], NULL, &pin, NULL);
+
+		if (r < 0)
+			return r;
+		cr_buf_put(out, pin.bytes.bytes, pin.bytes.len);
+		cr_pin_release(&pin);
+	}
+	return cr_buf_error(out);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * unindexed.h - the packs that the index does not know: where a chunk is looked
+ * for before it is called lost.  Listed anew when the list is old.
+ */
+#ifndef STORE_READ_UNINDEXED_H
+#define STORE_READ_UNINDEXED_H
+
+#include "store/disk/index.h"
+#include "store/disk/repo.h"
+
+struct cr_unindexed;
+
+/* Both are borrowed; @index may be NULL: then every pack is unindexed. */
+cr_must_check int cr_unindexed_new(const struct cr_repo *repo,
+				   struct cr_index *index,
+				   struct cr_unindexed **ret);
+void cr_unindexed_free(struct cr_unindexed *unindexed);
+
+/*
+ * Call @fn for each such pack of @kind until it returns other than 0, which is
+ * then returned.  No lock is held during the calls.  -ENOMEM, -errno.
+ */
+typedef int (*cr_unindexed_fn)(void *arg, const struct cr_uid *pack);
+cr_must_check int cr_unindexed_each(struct cr_unindexed *unindexed,
+				    enum cr_pack_kind kind, cr_unindexed_fn fn,
+				    void *arg);
+
+#endif
