@@ -20,10 +20,10 @@ struct cr_state;
 /*
  * Open (and with @create make) STATE/<@repository>/.  @path is --state-dir, or
  * NULL for CAPROCK_STATE_DIR, then /var/lib/caprock for root or
- * $XDG_STATE_HOME/caprock (~/.local/state/caprock).  Refuses, with -CR_EUSAGE, a
- * state directory inside @repo_fd, the repository's directory (-1: none), and
- * one that others can write to.  -ENOENT without a sentence when it does not
- * exist and @create is false; -errno.
+ * $XDG_STATE_HOME/caprock (~/.local/state/caprock).  Refuses, with
+ * -CR_EUSAGE, a state directory inside @repo_fd, the repository's directory
+ * (-1: none), and one that others can write to.  -ENOENT without a sentence
+ * when it does not exist and @create is false; -errno.
  */
 cr_must_check int cr_state_open(const char *path, int repo_fd,
 				const struct cr_uid *repository, bool create,
