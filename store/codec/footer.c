@@ -113,10 +113,13 @@ static int parse_block(struct cr_cursor *cur, enum cr_pack_kind kind,
 	return r < 0 ? r : parse_chunks(cur, kind, footer);
 }
 
-/* Memory for @blocks, and for as many chunks as the bytes at hand can hold. */
+/*
+ * Memory for @blocks, and for as many chunks as the bytes at hand can hold: no
+ * fewer, since the chunks of the first block may take what the others need.
+ */
 static int allocate(struct cr_footer *footer, uint64_t blocks, size_t left)
 {
-	size_t chunks = (left - blocks * BLOCK_LEN_MIN) / CHUNK_LEN;
+	size_t chunks = left / CHUNK_LEN;
 
 	footer->block = calloc(blocks, sizeof(*footer->block));
 	footer->chunk =
