@@ -9,6 +9,7 @@
 #ifndef STORE_READ_DIR_H
 #define STORE_READ_DIR_H
 
+#include "store/base/buf.h"
 #include "store/codec/tree.h"
 #include "store/read/reader.h"
 
@@ -21,7 +22,7 @@ struct cr_tree_ref {
 
 /* What refers to a file's content; see file.h. */
 struct cr_file_ref {
-	uint8_t content; /* CR_CONTENT_NONE, _INLINE, _CHUNK, _LIST */
+	uint8_t content; /* CR_CONTENT_NONE, _INLINE, _CHUNK, _LLIST, _LNODE */
 	struct cr_id id; /* of the chunk, list or inline chunk */
 	uint32_t inline_at;
 	uint64_t size;
@@ -34,8 +35,9 @@ struct cr_page {
 	uint64_t first;	 /* ordinal of its first entry in the directory */
 	struct cr_id id; /* of the leaf */
 	struct cr_refs refs;
-	struct cr_hint *hint; /* owned; one for each ref */
-	struct cr_buf bytes;  /* owned; what the above points into */
+	struct cr_hint *hint;	  /* owned; one for each ref */
+	struct cr_buf leaf_bytes; /* owned; what the leaf points into */
+	struct cr_buf refs_bytes; /* owned; what the refs point into */
 };
 
 struct cr_dir;

@@ -11,6 +11,7 @@
 #include "store/base/hex.h"
 #include "store/codec/compress.h"
 #include "store/read/cache.h"
+#include "store/read/packs.h"
 #include "store/read/snapshots.h"
 #include "store/read/unindexed.h"
 
@@ -32,7 +33,7 @@ struct cr_reader {
 	const struct cr_repo *repo;	/* borrowed */
 	struct cr_index *index;		/* borrowed; may be NULL */
 	struct cr_cache *blocks;	/* owned */
-	struct cr_cache *packs;		/* owned */
+	struct cr_packs *packs;		/* owned */
 	struct cr_unindexed *unindexed; /* owned */
 	pthread_mutex_t lock;
 	struct spare *spare;		    /* under: lock */
@@ -63,26 +64,6 @@ static enum cr_pack_kind kind_of(enum cr_chunk_type type)
 }
 
 /* ---- What the two caches load ------------------------------------------- */
-
-static int load_pack(void *arg, const struct cr_cache_key *key, void **value,
-		     size_t *weight)
-{
-	struct cr_reader *reader = arg;
-	struct cr_pack *pack;
-	int r = cr_pack_open(reader->repo, (enum cr_pack_kind)key->n, &key->uid,
-			     &pack);
-
-	if (r < 0)
-		return r;
-	*value = pack;
-	*weight = cr_pack_weight(pack);
-	return 0;
-}
-
-static void drop_pack(void *value)
-{
-	cr_pack_close(value);
-}
 
 static int take_decompressor(struct cr_reader *reader, struct spare **ret)
 {
@@ -162,7 +143,6 @@ static void drop_block(void *value)
 int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
 		  size_t cache_bytes, struct cr_reader **ret)
 {
-	static const struct cr_cache_ops pack_ops = { load_pack, drop_pack };
 	static const struct cr_cache_ops block_ops = { load_block, drop_block };
 	cr_cleanup(cr_reader_freep) struct cr_reader *reader =
 		calloc(1, sizeof(*reader));
@@ -173,7 +153,7 @@ int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
 	(void)pthread_mutex_init(&reader->lock, NULL);
 	reader->repo = repo;
 	reader->index = index;
-	r = cr_cache_new(cache_bytes / 4, &pack_ops, &reader->packs);
+	r = cr_packs_new(repo, cache_bytes / 4, &reader->packs);
 	if (r == 0)
 		r = cr_cache_new(cache_bytes - cache_bytes / 4, &block_ops,
 				 &reader->blocks);
@@ -190,7 +170,7 @@ void cr_reader_free(struct cr_reader *reader)
 	if (!reader)
 		return;
 	cr_cache_free(reader->blocks);
-	cr_cache_free(reader->packs);
+	cr_packs_free(reader->packs);
 	cr_unindexed_free(reader->unindexed);
 	while (reader->spare) {
 		struct spare *spare = reader->spare;
@@ -213,7 +193,7 @@ void cr_reader_get_stats(struct cr_reader *reader, struct cr_reader_stats *ret)
 	struct cr_cache_stats blocks, packs;
 
 	cr_cache_get_stats(reader->blocks, &blocks);
-	cr_cache_get_stats(reader->packs, &packs);
+	cr_packs_get_stats(reader->packs, &packs);
 	*ret = (struct cr_reader_stats){
 		.hits = blocks.hits,
 		.misses = blocks.misses,
@@ -330,10 +310,9 @@ static int try_pack(struct wanted *w, const struct cr_uid *uid,
 		    const struct cr_place *place)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
-	struct cr_cache_key key = { *uid, kind_of(w->type) };
 	const struct cr_pack *pack;
 	struct cr_place at;
-	int r = cr_cache_get(w->reader->packs, &key, w->reader, &cached);
+	int r = cr_packs_get(w->reader->packs, kind_of(w->type), uid, &cached);
 
 	if (r == -ENOMEM)
 		return r;
@@ -341,7 +320,7 @@ static int try_pack(struct wanted *w, const struct cr_uid *uid,
 		remember(w, r);
 		return 0;
 	}
-	pack = cr_cached_value(cached);
+	pack = cr_packs_pack(cached);
 	if (!cr_uid_equal(&cr_pack_header(pack)->domain, &w->view->domain->id))
 		return 0;
 	if (place && !cr_pack_holds(pack, place, w->id, w->type))

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/read/file.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "store/base/error.h"
+#include "store/codec/list.h"
+
+#define ZERO_PAGE (128u << 10)
+
+struct cr_file {
+	struct cr_reader *reader; /* borrowed */
+	struct cr_view view;
+	struct cr_file_ref ref;
+	struct cr_llist list; /* content LLIST: the whole of it */
+};
+
+/* What holes show. */
+static const uint8_t zeros[ZERO_PAGE];
+
+int cr_file_open(struct cr_reader *reader, const struct cr_view *view,
+		 const struct cr_file_ref *ref, struct cr_file **ret)
+{
+	cr_cleanup(cr_file_closep) struct cr_file *file =
+		calloc(1, sizeof(*file));
+	struct cr_pin pin;
+	int r;
+
+	if (!file)
+		return -ENOMEM;
+	file->reader = reader;
+	file->view = *view;
+	file->ref = *ref;
+	if (ref->content == CR_CONTENT_LLIST) {
+		r = cr_reader_get(reader, view, CR_CHUNK_LLIST, &ref->id, NULL,
+				  &pin, NULL);
+		if (r < 0)
+			return r;
+		r = cr_llist_parse(pin.bytes, &file->list);
+		cr_pin_release(&pin);
+		if (r < 0)
+			return r;
+		if (file->list.bytes != ref->size)
+			return cr_fail(CR_ECORRUPT,
+				       "list of %" PRIu64
+				       " bytes for a file of %" PRIu64,
+				       file->list.bytes, ref->size);
+	}
+	*ret = cr_take(file);
+	return 0;
+}
+
+void cr_file_close(struct cr_file *file)
+{
+	if (!file)
+		return;
+	cr_llist_release(&file->list);
+	free(file);
+}
+
+uint64_t cr_file_size(const struct cr_file *file)
+{
+	return file->ref.size;
+}
+
+/* ---- Finding the run at an offset
+ * -------------------------------------------- */
+
+/* The item of @list that holds @offset, which lies within it. */
+static uint32_t item_at(const struct cr_list_item *item, uint32_t n,
+			uint64_t offset)
+{
+	uint32_t low = 0, high = n;
+
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (item[mid].offset <= offset)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Some consecutive runs of the file, and where in the file they begin. */
+struct runs {
+	struct cr_list_item one; /* for files of one chunk */
+	struct cr_llist list;	 /* owned; below an lnode */
+	const struct cr_list_item
+		*item; /* borrowed: one of the two, or the file's */
+	uint32_t items;
+	uint64_t start;
+};
+
+static void runs_release(struct runs *runs)
+{
+	cr_llist_release(&runs->list);
+}
+
+/*
+ * From the lnode @id, which begins at *@start and holds @want bytes, to the
+ * child that holds @offset.  *@height is that of the node above, or 0.
+ */
+static int descend(const struct cr_file *file, uint64_t offset,
+		   struct cr_id *id, uint64_t *start, uint64_t *want,
+		   uint8_t *height)
+{
+	cr_cleanup(cr_lnode_release) struct cr_lnode node = { 0 };
+	const struct cr_list_item *child;
+	struct cr_pin pin;
+	int r = cr_reader_get(file->reader, &file->view, CR_CHUNK_LNODE, id,
+			      NULL, &pin, NULL);
+
+	if (r < 0)
+		return r;
+	r = cr_lnode_parse(pin.bytes, &node);
+	cr_pin_release(&pin);
+	if (r < 0)
+		return r;
+	if (node.bytes != *want || (*height != 0 && node.height != *height - 1))
+		return cr_fail(CR_ECORRUPT,
+			       "list node does not fit its parent");
+	child = &node.child[item_at(node.child, node.children,
+				    offset - *start)];
+	*start += child->offset;
+	*want = child->len;
+	*id = child->id;
+	*height = node.height;
+	return 0;
+}
+
+/* The llist that holds @offset of a file whose top is an lnode. */
+static int find_llist(const struct cr_file *file, uint64_t offset,
+		      struct runs *runs)
+{
+	uint64_t want = file->ref.size;
+	struct cr_id id = file->ref.id;
+	struct cr_pin pin;
+	uint8_t height = 0;
+	int r;
+
+	runs->start = 0;
+	do {
+		r = descend(file, offset, &id, &runs->start, &want, &height);
+		if (r < 0)
+			return r;
+	} while (height > 1);
+	r = cr_reader_get(file->reader, &file->view, CR_CHUNK_LLIST, &id, NULL,
+			  &pin, NULL);
+	if (r < 0)
+		return r;
+	r = cr_llist_parse(pin.bytes, &runs->list);
+	cr_pin_release(&pin);
+	if (r < 0)
+		return r;
+	if (runs->list.bytes != want)
+		return cr_fail(CR_ECORRUPT, "list does not fit its parent");
+	runs->item = runs->list.item;
+	runs->items = runs->list.items;
+	return 0;
+}
+
+/* The runs around @offset, which is below the file's size. */
+static int find_runs(const struct cr_file *file, uint64_t offset,
+		     struct runs *runs)
+{
+	switch (file->ref.content) {
+	case CR_CONTENT_LLIST:
+		runs->item = file->list.item;
+		runs->items = file->list.items;
+		return 0;
+	case CR_CONTENT_LNODE:
+		return find_llist(file, offset, runs);
+	default:
+		runs->one = (struct cr_list_item){
+			.len = file->ref.size,
+			.id = file->ref.id,
+		};
+		runs->item = &runs->one;
+		runs->items = 1;
+		return 0;
+	}
+}
+
+/* ---- Spans
+ * ----------------------------------------------------------------------- */
+
+void cr_span_release(struct cr_span *span)
+{
+	for (size_t i = 0; i < span->count; i++)
+		cr_pin_release(&span->pin[i]);
+	free(span->iov);
+	free(span->pin);
+	*span = (struct cr_span){ 0 };
+}
+
+static int span_room(struct cr_span *span)
+{
+	size_t room = cr_max(2 * span->room, (size_t)16);
+	struct iovec *iov;
+	struct cr_pin *pin;
+
+	if (span->count < span->room)
+		return 0;
+	iov = reallocarray(span->iov, room, sizeof(*iov));
+	if (!iov)
+		return -ENOMEM;
+	span->iov = iov;
+	pin = reallocarray(span->pin, room, sizeof(*pin));
+	if (!pin)
+		return -ENOMEM;
+	span->pin = pin;
+	span->room = room;
+	return 0;
+}
+
+static int span_add(struct cr_span *span, const uint8_t *bytes, size_t len,
+		    struct cr_pin *pin)
+{
+	int r = span_room(span);
+
+	if (r < 0)
+		return r;
+	/* An iovec is not const; nobody writes through this one. */
+	span->iov[span->count] =
+		(struct iovec){ (void *)(uintptr_t)bytes, len };
+	span->pin[span->count++] = cr_take(*pin);
+	span->len += len;
+	return 0;
+}
+
+/* Add the @len bytes from @skip of a data run. */
+static int add_data(const struct cr_file *file, const struct cr_list_item *run,
+		    uint64_t skip, size_t len, struct cr_span *span)
+{
+	bool in_inline = file->ref.content == CR_CONTENT_INLINE;
+	uint64_t at = skip + (in_inline ? file->ref.inline_at : 0);
+	struct cr_pin pin;
+	int r = cr_reader_get(file->reader, &file->view,
+			      in_inline ? CR_CHUNK_INLINE : CR_CHUNK_DATA,
+			      &run->id, NULL, &pin, NULL);
+
+	if (r < 0)
+		return r;
+	if (in_inline ? pin.bytes.len < at + len : pin.bytes.len != run->len)
+		r = cr_fail(CR_ECORRUPT,
+			    "chunk of %zu bytes where %" PRIu64 " are named",
+			    pin.bytes.len, run->len);
+	else
+		r = span_add(span, (const uint8_t *)pin.bytes.bytes + at, len,
+			     &pin);
+	cr_pin_release(&pin);
+	return r;
+}
+
+static int add_hole(size_t len, struct cr_span *span)
+{
+	while (len > 0) {
+		size_t part = cr_min(len, sizeof(zeros));
+		struct cr_pin none = { 0 };
+		int r = span_add(span, zeros, part, &none);
+
+		if (r < 0)
+			return r;
+		len -= part;
+	}
+	return 0;
+}
+
+/* Add what the runs give of [offset, offset + len).  Returns how much. */
+static int64_t add_runs(const struct cr_file *file, const struct runs *runs,
+			uint64_t offset, size_t len, struct cr_span *span)
+{
+	uint64_t at = offset - runs->start;
+	uint32_t i = item_at(runs->item, runs->items, at);
+	size_t left = len;
+
+	for (; i < runs->items && left > 0; i++) {
+		const struct cr_list_item *run = &runs->item[i];
+		uint64_t skip = at - run->offset;
+		size_t part = (size_t)cr_min(run->len - skip, (uint64_t)left);
+		int r = run->hole ? add_hole(part, span)
+				  : add_data(file, run, skip, part, span);
+
+		if (r < 0)
+			return r;
+		at += part;
+		left -= part;
+	}
+	return (int64_t)(len - left);
+}
+
+int cr_file_span(const struct cr_file *file, uint64_t offset, size_t len,
+		 struct cr_span *ret)
+{
+	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
+
+	if (offset < file->ref.size)
+		len = (size_t)cr_min((uint64_t)len, file->ref.size - offset);
+	else
+		len = 0;
+	while (len > 0) {
+		cr_cleanup(runs_release) struct runs runs = { 0 };
+		int r = find_runs(file, offset, &runs);
+		int64_t got;
+
+		if (r < 0)
+			return r;
+		got = add_runs(file, &runs, offset, len, &span);
+		if (got < 0)
+			return (int)got;
+		offset += (uint64_t)got;
+		len -= (size_t)got;
+	}
+	*ret = cr_take(span);
+	return 0;
+}
+
+ssize_t cr_file_read(const struct cr_file *file, uint64_t offset, void *out,
+		     size_t len)
+{
+	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
+	uint8_t *to = out;
+	int r = cr_file_span(file, offset, len, &span);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < span.count; i++) {
+		memcpy(to, span.iov[i].iov_base, span.iov[i].iov_len);
+		to += span.iov[i].iov_len;
+	}
+	return (ssize_t)span.len;
+}
+
+/* ---- Whole files
+ * -------------------------------------------------------------------- */
+
+bool cr_file_hash(const struct cr_file *file, struct cr_id *ret)
+{
+	struct cr_lnode node = { 0 };
+	struct cr_pin pin;
+	bool has;
+
+	if (file->ref.content == CR_CONTENT_LLIST) {
+		if (file->list.has_hash)
+			*ret = file->list.file_hash;
+		return file->list.has_hash;
+	}
+	if (file->ref.content != CR_CONTENT_LNODE ||
+	    cr_reader_get(file->reader, &file->view, CR_CHUNK_LNODE,
+			  &file->ref.id, NULL, &pin, NULL) < 0)
+		return false;
+	has = cr_lnode_parse(pin.bytes, &node) == 0 && node.has_hash;
+	cr_pin_release(&pin);
+	if (has)
+		*ret = node.file_hash;
+	cr_lnode_release(&node);
+	return has;
+}
+
+int cr_file_each_run(const struct cr_file *file, cr_run_fn fn, void *arg)
+{
+	uint64_t offset = 0;
+
+	if (file->ref.content == CR_CONTENT_NONE)
+		return 0;
+	while (offset < file->ref.size) {
+		cr_cleanup(runs_release) struct runs runs = { 0 };
+		int r = find_runs(file, offset, &runs);
+
+		if (r < 0)
+			return r;
+		for (uint32_t i = 0; i < runs.items; i++) {
+			struct cr_list_item run = runs.item[i];
+
+			run.offset += runs.start;
+			r = fn(arg, &run);
+			if (r != 0)
+				return r;
+			offset = run.offset + run.len;
+		}
+	}
+	return 0;
+}
+
+int cr_file_seek(const struct cr_file *file, uint64_t offset, int whence,
+		 uint64_t *ret)
+{
+	bool want_hole = whence == SEEK_HOLE;
+
+	if (offset >= file->ref.size)
+		return -ENXIO;
+	while (offset < file->ref.size) {
+		cr_cleanup(runs_release) struct runs runs = { 0 };
+		int r = find_runs(file, offset, &runs);
+
+		if (r < 0)
+			return r;
+		for (uint32_t i = item_at(runs.item, runs.items,
+					  offset - runs.start);
+		     i < runs.items; i++) {
+			if (runs.item[i].hole == want_hole) {
+				*ret = offset;
+				return 0;
+			}
+			offset = runs.start + runs.item[i].offset +
+				 runs.item[i].len;
+		}
+	}
+	if (!want_hole)
+		return -ENXIO;
+	*ret = file->ref.size;
+	return 0;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/read/snapshots.h"
+
+#include <stdio.h>
+
+#include "store/base/buf.h"
+#include "store/base/error.h"
+#include "store/base/hex.h"
+#include "store/disk/manifest_object.h"
+#include "store/disk/revoked.h"
+#include "store/read/chain.h"
+
+/* Snapshots that an update no longer lists: somebody may still look at them. */
+struct cr_snapshots_retired {
+	struct cr_snapshot *snapshot; /* owned */
+	struct cr_snapshots_retired *next;
+};
+
+static void snapshot_free(struct cr_snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	cr_manifest_release(&snapshot->manifest);
+	free(snapshot->object);
+	free(snapshot->why);
+	free(snapshot);
+}
+
+static void snapshot_freep(struct cr_snapshot **snapshot)
+{
+	snapshot_free(*snapshot);
+}
+
+void cr_snapshots_release(struct cr_snapshots *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		snapshot_free(set->snapshot[i]);
+	for (size_t i = 0; i < set->bads; i++)
+		snapshot_free(set->bad[i]);
+	while (set->retired) {
+		struct cr_snapshots_retired *retired = set->retired;
+
+		set->retired = retired->next;
+		snapshot_free(retired->snapshot);
+		free(retired);
+	}
+	free(set->snapshot);
+	free(set->bad);
+	free(set->tampered_why);
+	*set = (struct cr_snapshots){ 0 };
+}
+
+/* ---- One manifest
+ * -------------------------------------------------------------- */
+
+/* Whether @key may sign for @source: its own grants, or nobody's else. */
+static bool granted(const struct cr_repo *repo, const struct cr_roster_key *key,
+		    const char *source)
+{
+	for (uint32_t i = 0; i < key->sources; i++)
+		if (strcmp(key->source[i], source) == 0)
+			return true;
+	/* What the owner signed counts, whoever is granted the source later. */
+	return key == &repo->roster.key[0] && key->sources == 0;
+}
+
+static int check_rights(const struct cr_repo *repo,
+			const struct cr_snapshot *snapshot)
+{
+	const struct cr_roster_key *key =
+		cr_repo_key(repo, &snapshot->head.writer);
+
+	if (key->revoked) {
+		int r = cr_revoked_counts_manifest(repo, key, &snapshot->id);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return cr_fail(CR_EAUTH,
+				       "%s: signed after its key was revoked",
+				       snapshot->object);
+	}
+	if (!granted(repo, key, snapshot->source))
+		return cr_fail(CR_ETAMPER,
+			       "%s: source %s is not granted to its writer",
+			       snapshot->object, snapshot->source);
+	if (key->role == CR_ROLE_PUT &&
+	    !cr_uid_equal(&key->domain, &snapshot->manifest.domain))
+		return cr_fail(CR_ETAMPER,
+			       "%s: of a domain that is not its writer's",
+			       snapshot->object);
+	return 0;
+}
+
+static int open_snapshot(const struct cr_repo *repo, struct cr_snapshot *s)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
+	int r = cr_manifest_read_head(repo, s->object, &bytes, &s->head,
+				      &s->id);
+
+	if (r < 0)
+		return r;
+	r = cr_manifest_open_body(repo, s->object, &bytes, &s->head,
+				  &s->manifest);
+	if (r < 0)
+		return r;
+	memcpy(s->source, s->manifest.source.bytes, s->manifest.source.len);
+	return check_rights(repo, s);
+}
+
+/* Read @object.  What is wrong with it goes into the snapshot. */
+static int load_snapshot(const struct cr_repo *repo, const char *object,
+			 struct cr_snapshot **ret)
+{
+	cr_cleanup(snapshot_freep) struct cr_snapshot *s =
+		calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->object = strdup(object);
+	if (!s->object)
+		return -ENOMEM;
+	r = open_snapshot(repo, s);
+	if (r == -ENOMEM || r == -CR_ECAPABILITY)
+		return r;
+	if (r < 0) {
+		s->error = r;
+		s->why = strdup(cr_detail());
+		cr_manifest_release(&s->manifest);
+		s->manifest = (struct cr_manifest){ 0 };
+	}
+	*ret = cr_take(s);
+	return 0;
+}
+
+/* ---- The whole list
+ * --------------------------------------------------------------- */
+
+struct names {
+	char **name; /* owned strings, owned array */
+	size_t count;
+};
+
+static void names_release(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->name[i]);
+	free(names->name);
+}
+
+struct listing {
+	const struct cr_repo *repo;
+	const char *writer;
+	struct names *names;
+};
+
+static int list_manifest(void *arg, const char *name, uint64_t size)
+{
+	struct listing *l = arg;
+	struct cr_uid writer, incarnation;
+	uint64_t seq;
+	char **grown;
+
+	(void)size;
+	if (cr_manifest_name_parse(l->writer, name, &writer, &incarnation,
+				   &seq) < 0)
+		return 0;
+	grown = reallocarray(l->names->name, l->names->count + 1,
+			     sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	l->names->name = grown;
+	if (asprintf(&grown[l->names->count], "snapshots/%s/%s", l->writer,
+		     name) < 0)
+		return -ENOMEM;
+	l->names->count++;
+	return 0;
+}
+
+static int list_writer(void *arg, const char *name, uint64_t size)
+{
+	struct listing *l = arg;
+	char prefix[16 + 2 * CR_UID_LEN];
+
+	(void)size;
+	if (strlen(name) != 2 * CR_UID_LEN)
+		return 0;
+	(void)snprintf(prefix, sizeof(prefix), "snapshots/%s", name);
+	l->writer = name;
+	return cr_storage_list(l->repo->storage, prefix, false, list_manifest,
+			       l);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int compare_objects(const void *a, const void *b)
+{
+	const struct cr_snapshot *x = *(struct cr_snapshot *const *)a;
+	const struct cr_snapshot *y = *(struct cr_snapshot *const *)b;
+
+	return strcmp(x->object, y->object);
+}
+
+static int compare_dates(const void *a, const void *b)
+{
+	const struct cr_snapshot *x = *(struct cr_snapshot *const *)a;
+	const struct cr_snapshot *y = *(struct cr_snapshot *const *)b;
+	int order = strcmp(x->source, y->source);
+
+	if (order != 0)
+		return order;
+	if (x->head.time != y->head.time)
+		return x->head.time < y->head.time ? -1 : 1;
+	return strcmp(x->object, y->object);
+}
+
+static int retire(struct cr_snapshots *set, struct cr_snapshot *snapshot)
+{
+	struct cr_snapshots_retired *retired = malloc(sizeof(*retired));
+
+	if (!retired)
+		return -ENOMEM;
+	*retired = (struct cr_snapshots_retired){ snapshot, set->retired };
+	set->retired = retired;
+	return 0;
+}
+
+/* All snapshots of the set, good and bad, in order of object name. */
+static struct cr_snapshot **gather(const struct cr_snapshots *set)
+{
+	size_t n = set->count + set->bads;
+	struct cr_snapshot **all = calloc(n + 1, sizeof(*all));
+
+	if (!all)
+		return NULL;
+	if (set->count > 0)
+		memcpy(all, set->snapshot, set->count * sizeof(*all));
+	if (set->bads > 0)
+		memcpy(all + set->count, set->bad, set->bads * sizeof(*all));
+	qsort(all, n, sizeof(*all), compare_objects);
+	return all;
+}
+
+/* Split @all, of @n, into those that count and those that do not. */
+static int refill(struct cr_snapshots *set, struct cr_snapshot **all, size_t n)
+{
+	struct cr_snapshot **good = calloc(n + 1, sizeof(*good));
+	struct cr_snapshot **bad = calloc(n + 1, sizeof(*bad));
+
+	if (!good || !bad) {
+		free(good);
+		free(bad);
+		return -ENOMEM;
+	}
+	free(set->snapshot);
+	free(set->bad);
+	set->snapshot = good;
+	set->bad = bad;
+	set->count = set->bads = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (all[i]->error)
+			bad[set->bads++] = all[i];
+		else
+			good[set->count++] = all[i];
+	}
+	qsort(good, set->count, sizeof(*good), compare_dates);
+	return 0;
+}
+
+/*
+ * Merge the listed names with what the set has: @all receives the union's
+ * present part.  Returns how many were added or went.
+ */
+static int merge(const struct cr_repo *repo, struct cr_snapshots *set,
+		 const struct names *names, struct cr_snapshot **all, size_t *n)
+{
+	cr_cleanup(cr_freep) struct cr_snapshot **old = gather(set);
+	size_t olds = set->count + set->bads, o = 0;
+	int changed = 0;
+
+	if (!old)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->count; i++) {
+		int r;
+
+		for (; o < olds && strcmp(old[o]->object, names->name[i]) < 0;
+		     o++, changed++) {
+			r = retire(set, old[o]);
+			if (r < 0)
+				return r;
+		}
+		if (o < olds && strcmp(old[o]->object, names->name[i]) == 0) {
+			all[(*n)++] = old[o++];
+			continue;
+		}
+		r = load_snapshot(repo, names->name[i], &all[*n]);
+		if (r < 0)
+			return r;
+		(*n)++;
+		changed++;
+	}
+	for (; o < olds; o++, changed++) {
+		int r = retire(set, old[o]);
+
+		if (r < 0)
+			return r;
+	}
+	return changed;
+}
+
+int cr_snapshots_update(const struct cr_repo *repo, struct cr_state *state,
+			struct cr_snapshots *set)
+{
+	cr_cleanup(names_release) struct names names = { 0 };
+	cr_cleanup(cr_freep) struct cr_snapshot **all = NULL;
+	struct listing l = { .repo = repo, .names = &names };
+	int changed, r;
+	size_t n = 0;
+
+	if (!cr_keyring_reads(repo->ring))
+		return cr_fail(CR_ECAPABILITY,
+			       "a put key cannot read snapshots");
+	r = cr_storage_list(repo->storage, "snapshots", true, list_writer, &l);
+	if (r < 0)
+		return r;
+	if (names.count > 0)
+		qsort(names.name, names.count, sizeof(*names.name),
+		      compare_names);
+	all = calloc(names.count + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	changed = merge(repo, set, &names, all, &n);
+	if (changed < 0)
+		return changed;
+	if (changed == 0)
+		return 0;
+	r = refill(set, all, n);
+	if (r == 0)
+		r = cr_chains_check(state, set);
+	return r < 0 ? r : changed;
+}
