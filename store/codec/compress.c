@@ -127,26 +127,19 @@ void cr_decompressor_free(struct cr_decompressor *dec)
 }
 
 /*
- * Whether the header is that of a frame we allow (RFC 8878, 3.1.1.1): the
- * current magic, neither checksum nor dictionary, a window that is small.
+ * Whether the header is that of a frame we write (RFC 8878, 3.1.1.1): a zero
+ * descriptor, so no checksum, dictionary or content size, then a small window.
  * ZSTD_d_windowLogMax would bind streaming calls only.
  */
 static bool header_valid(const uint8_t *b, size_t len)
 {
-	static const uint8_t magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
-	const uint8_t dictionary = 3, checksum = 4, reserved = 8, single = 32;
-	uint64_t base, window;
+	static const uint8_t start[5] = { 0x28, 0xb5, 0x2f, 0xfd, 0 };
+	uint64_t base;
 
-	if (len < 6 || memcmp(b, magic, sizeof(magic)) != 0)
+	if (len < 6 || memcmp(b, start, sizeof(start)) != 0)
 		return false;
-	if (b[4] & (dictionary | checksum | reserved))
-		return false;
-	/* One segment: the window is the content, which is bounded below. */
-	if (b[4] & single)
-		return true;
 	base = UINT64_C(1) << (10 + (b[5] >> 3));
-	window = base + base / 8 * (b[5] & 7);
-	return window <= CR_BLOCK_RAW_MAX;
+	return base + base / 8 * (b[5] & 7) <= CR_BLOCK_RAW_MAX;
 }
 
 int cr_decompress(struct cr_decompressor *dec, struct cr_piece frame, void *out,

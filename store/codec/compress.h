@@ -34,8 +34,9 @@ cr_must_check int cr_decompressor_new(struct cr_decompressor **ret);
 void cr_decompressor_free(struct cr_decompressor *dec);
 
 /*
- * Decode exactly one frame into exactly @len bytes at @out.  Windows above
- * CR_BLOCK_RAW_MAX are refused.  -CR_ECORRUPT, without a sentence.
+ * Decode exactly one frame into exactly @len bytes at @out.  A checksum, a
+ * content size, a dictionary, a window above CR_BLOCK_RAW_MAX are refused.
+ * -CR_ECORRUPT, without a sentence.
  */
 cr_must_check int cr_decompress(struct cr_decompressor *dec,
 				struct cr_piece frame, void *out, size_t len);
