@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/unit/random.h"
+
+#include "store/base/secret.h"
+#include "store/codec/chunker.h"
+
+#define KIB ((size_t)1024)
+#define MIB (1024 * KIB)
+#define GIB (UINT64_C(1) << 30)
+
+static const enum cr_size_class classes[] = { CR_CLASS_16K, CR_CLASS_32K,
+					      CR_CLASS_64K };
+
+static void test_gear(struct cr_gear *gear)
+{
+	struct cr_key key;
+
+	for (size_t i = 0; i < sizeof(key.bytes); i++)
+		key.bytes[i] = (uint8_t)i;
+	cr_gear_init(gear, &key);
+}
+
+/* The sum as FORMAT.md writes it; bytes before the run left out. */
+static uint64_t naive_hash(const struct cr_gear *gear, const uint8_t *run,
+			   size_t i)
+{
+	uint64_t h = 0;
+
+	for (size_t k = 0; k < 64 && k <= i; k++)
+		h += gear->table[run[i - k]] << k;
+	return h;
+}
+
+/* The length of the chunk that starts at @s in a run of @len bytes. */
+static size_t naive_cut(const struct cr_gear *gear, enum cr_size_class class,
+			const uint8_t *run, size_t len, size_t s)
+{
+	static const unsigned int bits[] = { 0, 14, 15, 16 };
+	const unsigned int b = bits[class];
+	const size_t avg = (size_t)1 << b;
+	size_t i = s;
+
+	for (; i < len - 1; i++) {
+		const size_t n = i - s + 1;
+		const unsigned int zero = n < avg ? b + 2 : b - 2;
+
+		if (n == 4 * avg)
+			break;
+		if (n >= avg / 4 &&
+		    naive_hash(gear, run, i) >> (64 - zero) == 0)
+			break;
+	}
+	return i - s + 1;
+}
+
+/* Bytes with more or less in them: @values of 256. */
+static uint8_t *some_bytes(struct unit_random *rnd, size_t len, uint32_t values)
+{
+	uint8_t *b = malloc(len);
+
+	assert_non_null(b);
+	for (size_t i = 0; i < len; i++)
+		b[i] = (uint8_t)unit_below(rnd, values);
+	return b;
+}
+
+static void gear_is_the_key_stream(void **state)
+{
+	/* RFC 8439, A.1, test vector 1. */
+	const struct cr_key zero = { { 0 } };
+	struct cr_gear gear;
+
+	(void)state;
+	cr_gear_init(&gear, &zero);
+	assert_true(gear.table[0] == UINT64_C(0x903df1a0ade0b876));
+	assert_true(gear.table[1] == UINT64_C(0x28bd8653e56a5d40));
+	/* Test vector 2 is the next block; the last is counter 31. */
+	assert_true(gear.table[8] == UINT64_C(0x7a385155bee7079f));
+	assert_true(gear.table[255] == UINT64_C(0xa939a3f2796c0727));
+}
+
+static void cuts_are_where_the_format_says(void **state)
+{
+	static const uint32_t values[] = { 256, 20, 3, 2, 1 };
+	struct unit_random rnd = unit_seed();
+	struct cr_gear gear;
+
+	(void)state;
+	test_gear(&gear);
+	for (size_t v = 0; v < CR_ARRAY_LEN(values); v++) {
+		const size_t len = 700 * KIB + unit_below(&rnd, 4096);
+		cr_cleanup(cr_freep) uint8_t *run =
+			some_bytes(&rnd, len, values[v]);
+
+		for (size_t c = 0; c < CR_ARRAY_LEN(classes); c++) {
+			size_t s = unit_below(&rnd, 5000);
+
+			while (s < len) {
+				size_t cut = cr_chunk_cut(&gear, classes[c],
+							  run + s, len - s);
+
+				assert_int_equal(cut,
+						 naive_cut(&gear, classes[c],
+							   run, len, s));
+				s += cut;
+			}
+			assert_int_equal(s, len);
+		}
+	}
+}
+
+static void short_run_ends_with_its_last_byte(void **state)
+{
+	static const size_t lens[] = { 1,     2,     63,    64,	   65,
+				       4095,  4096,  4097,  16383, 16384,
+				       16385, 65535, 65536, 65537 };
+	struct unit_random rnd = unit_seed();
+	/* One value: where it cuts at all, it cuts at once. */
+	cr_cleanup(cr_freep) uint8_t *run = some_bytes(&rnd, 65537, 1);
+	struct cr_gear gear;
+
+	(void)state;
+	test_gear(&gear);
+	for (size_t i = 0; i < CR_ARRAY_LEN(lens); i++) {
+		const size_t len = lens[i];
+
+		assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K, run, len),
+				 naive_cut(&gear, CR_CLASS_16K, run, len, 0));
+		assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K, run, len),
+				 cr_min(len, 64 * KIB));
+	}
+}
+
+static void cuts_do_not_depend_on_what_lies_before(void **state)
+{
+	enum { LEN = 8 << 20 };
+	struct unit_random rnd = unit_seed();
+	cr_cleanup(cr_freep) uint8_t *run = some_bytes(&rnd, LEN, 256);
+	struct cr_gear gear;
+
+	(void)state;
+	test_gear(&gear);
+	for (int round = 0; round < 20; round++) {
+		size_t a = 0, b = 1 + unit_below(&rnd, 1 << 20);
+
+		/* Two ways into the run meet, and go on as one. */
+		while (a != b && a < LEN && b < LEN) {
+			size_t *behind = a < b ? &a : &b;
+
+			*behind += cr_chunk_cut(&gear, CR_CLASS_16K,
+						run + *behind, LEN - *behind);
+		}
+		assert_int_equal(a, b);
+		assert_true(a < LEN / 2);
+	}
+}
+
+static void lengths_keep_their_bounds_and_mean(void **state)
+{
+	enum { LEN = 64 << 20 };
+	struct unit_random rnd = unit_seed();
+	cr_cleanup(cr_freep) uint8_t *run = some_bytes(&rnd, LEN, 256);
+	struct cr_gear gear;
+
+	(void)state;
+	test_gear(&gear);
+	for (size_t c = 0; c < CR_ARRAY_LEN(classes); c++) {
+		const size_t avg = (size_t)1 << cr_class_bits(classes[c]);
+		size_t chunks = 0;
+
+		assert_int_equal(cr_class_max(classes[c]), 4 * avg);
+		for (size_t s = 0; s < LEN; chunks++) {
+			size_t cut = cr_chunk_cut(&gear, classes[c], run + s,
+						  LEN - s);
+
+			assert_true(cut <= 4 * avg);
+			assert_true(cut >= avg / 4 || s + cut == LEN);
+			s += cut;
+		}
+		/* 1.14 of the nominal; the least class has 3,600 chunks. */
+		assert_in_range(LEN / chunks, avg + avg / 14, avg + avg / 4);
+	}
+}
+
+static void known_data_has_known_cuts(void **state)
+{
+	static const size_t known[][6] = {
+		{ 16491, 34204, 56631, 71200, 99002, 103163 },
+		{ 34204, 71200, 104798, 137416, 170467, 206607 },
+		{ 71200, 137416, 207449, 277219, 358791, 424573 },
+	};
+	struct unit_random rnd = { 42 };
+	cr_cleanup(cr_freep) uint8_t *run = malloc(MIB);
+	struct cr_gear gear;
+
+	(void)state;
+	assert_non_null(run);
+	unit_fill(&rnd, run, MIB);
+	test_gear(&gear);
+	for (size_t c = 0; c < CR_ARRAY_LEN(classes); c++) {
+		size_t s = 0;
+
+		for (size_t i = 0; i < CR_ARRAY_LEN(known[c]); i++) {
+			s += cr_chunk_cut(&gear, classes[c], run + s, MIB - s);
+			assert_int_equal(s, known[c][i]);
+		}
+	}
+}
+
+static void class_follows_size_and_history(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t size;
+		bool incompressible;
+		unsigned int previous, want;
+	} cases[] = {
+		{ "small", 1, false, 0, 1 },
+		{ "dense but small", 262143, true, 0, 1 },
+		{ "dense", 262144, true, 0, 3 },
+		{ "dense and great", 9 * GIB, true, 0, 3 },
+		{ "dense now, not before", 262144, true, 1, 3 },
+		{ "dense before, not now", 262144, false, 3, 1 },
+		{ "dense before, great now", 4 * GIB, false, 3, 2 },
+		{ "below 4 GiB", 4 * GIB - 1, false, 0, 1 },
+		{ "4 GiB", 4 * GIB, false, 0, 2 },
+		{ "grew to 8 GiB", 8 * GIB, false, 1, 1 },
+		{ "grew beyond 8 GiB", 8 * GIB + 1, false, 1, 2 },
+		{ "shrank to 2 GiB", 2 * GIB, false, 2, 2 },
+		{ "shrank below 2 GiB", 2 * GIB - 1, false, 2, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		unit_case(cases[i].what);
+		assert_int_equal(
+			cr_class_of(cases[i].size, cases[i].incompressible,
+				    (enum cr_size_class)cases[i].previous),
+			cases[i].want);
+	}
+}
+
+static void samples_reach_from_end_to_end(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t size;
+		unsigned int k;
+		uint64_t want;
+	} cases[] = {
+		{ "the first", 262144, 0, 0 },
+		{ "the second", 262144, 1, 4144 },
+		{ "the last", 262144, 63, 261120 },
+		{ "rounded down", 1024 + 64, 62, 62 },
+		{ "the last, rounded", 1024 + 64, 63, 64 },
+		{ "the last of the greatest", INT64_MAX, 63,
+		  (uint64_t)INT64_MAX - 1024 },
+		{ "the middle of the greatest", INT64_MAX, 31,
+		  UINT64_C(4538484653055524099) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		unit_case(cases[i].what);
+		assert_int_equal(
+			cr_class_sample_offset(cases[i].size, cases[i].k),
+			cases[i].want);
+	}
+}
+
+static void samples_are_dense_up_to_a_twentieth_over(void **state)
+{
+	/*
+	 * Counts are 256 but for pairs of 256 + d and 256 - d: the sum of
+	 * squares is 2^24 + 2 * the sum of d^2, and may be 17,616,076.8.
+	 */
+	static const struct {
+		const char *what;
+		unsigned int d[10];
+		bool want;
+	} cases[] = {
+		{ "flat", { 0 }, true },
+		{ "17,616,076",
+		  { 256, 256, 256, 256, 256, 256, 161, 17, 2 },
+		  true },
+		{ "17,616,078",
+		  { 256, 256, 256, 256, 256, 256, 161, 17, 2, 1 },
+		  false },
+	};
+	static uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN];
+
+	(void)state;
+	assert_false(cr_class_incompressible(samples)); /* all zero */
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		uint8_t *at = samples;
+
+		unit_case(cases[i].what);
+		for (unsigned int b = 0; b < 256; b++) {
+			unsigned int d = b < 20 ? cases[i].d[b / 2] : 0;
+			unsigned int n = b % 2 ? 256 - d : 256 + d;
+
+			memset(at, (int)b, n);
+			at += n;
+		}
+		assert_int_equal(at - samples, sizeof(samples));
+		assert_int_equal(cr_class_incompressible(samples),
+				 cases[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gear_is_the_key_stream),
+		cmocka_unit_test(cuts_are_where_the_format_says),
+		cmocka_unit_test(short_run_ends_with_its_last_byte),
+		cmocka_unit_test(cuts_do_not_depend_on_what_lies_before),
+		cmocka_unit_test(lengths_keep_their_bounds_and_mean),
+		cmocka_unit_test(known_data_has_known_cuts),
+		cmocka_unit_test(class_follows_size_and_history),
+		cmocka_unit_test(samples_reach_from_end_to_end),
+		cmocka_unit_test(samples_are_dense_up_to_a_twentieth_over),
+	};
+
+	if (cr_sodium_init() < 0)
+		return 1;
+	return cmocka_run_group_tests_name("chunker", tests, NULL, NULL);
+}
