@@ -119,11 +119,8 @@ static int parse_block(struct cr_cursor *cur, enum cr_pack_kind kind,
  */
 static int allocate(struct cr_footer *footer, uint64_t blocks, size_t left)
 {
-	size_t chunks = left / CHUNK_LEN;
-
 	footer->block = calloc(blocks, sizeof(*footer->block));
-	footer->chunk =
-		calloc(cr_max(chunks, (size_t)1), sizeof(*footer->chunk));
+	footer->chunk = calloc(left / CHUNK_LEN, sizeof(*footer->chunk));
 	return footer->block && footer->chunk ? 0 : -ENOMEM;
 }
 
