@@ -159,6 +159,8 @@ static const char *kind_read(struct cr_cursor *cur, struct cr_entry *e)
 		return "xattrs both here and in an object";
 	if ((has & CR_HAS_HOLES) && e->type != CR_ENTRY_FILE)
 		return "holes in what is no file";
+	if ((marks & CR_MARK_MOUNT) && e->type != CR_ENTRY_DIRECTORY)
+		return "a mount point that is no directory";
 	e->marks = (uint8_t)marks;
 	e->has = (uint8_t)has;
 	return NULL;
@@ -200,11 +202,8 @@ static const char *file_read(struct cr_cursor *cur, struct cr_entry *e)
 		return "unknown content";
 	if ((e->has & CR_HAS_HOLES) && e->content < CR_CONTENT_LLIST)
 		return "holes without a list";
-	if (e->content == CR_CONTENT_NONE) {
-		if (e->size > 0 && !(e->marks & CR_MARK_INCOMPLETE))
-			return "a size without content";
-		return NULL;
-	}
+	if (e->content == CR_CONTENT_NONE)
+		return e->size == 0 ? NULL : "a size without content";
 	if (e->content == CR_CONTENT_INLINE)
 		max = CR_INLINE_MAX;
 	if (e->content == CR_CONTENT_CHUNK)
@@ -216,6 +215,16 @@ static const char *file_read(struct cr_cursor *cur, struct cr_entry *e)
 	e->size_class = cr_cursor_u8(cur);
 	if (e->size_class == 0 || e->size_class > CR_CLASS_64K)
 		return cur->overrun ? cut_short : "unknown class";
+	return NULL;
+}
+
+static const char *directory_read(struct cr_cursor *cur, struct cr_entry *e)
+{
+	e->content = cr_cursor_u8(cur);
+	if (e->content > CR_CONTENT_DNODE)
+		return "unknown content";
+	if ((e->marks & CR_MARK_MOUNT) && e->content != CR_CONTENT_NONE)
+		return "content where nothing was entered";
 	return NULL;
 }
 
@@ -246,8 +255,7 @@ static const char *content_read(struct cr_cursor *cur, struct cr_entry *e)
 	case CR_ENTRY_FILE:
 		return file_read(cur, e);
 	case CR_ENTRY_DIRECTORY:
-		e->content = cr_cursor_u8(cur);
-		return e->content > CR_CONTENT_DNODE ? "unknown content" : NULL;
+		return directory_read(cur, e);
 	case CR_ENTRY_SYMLINK:
 		return symlink_read(cur, e);
 	case CR_ENTRY_CHAR:
