@@ -12,11 +12,11 @@
 #include "store/disk/keyring.h"
 #include "store/disk/storage.h"
 
-/* How to unlock: at most one of the two is set; @key narrows the slots. */
+/* How to unlock: one of the two secrets is set. */
 struct cr_credentials {
 	struct cr_secret passphrase;
 	struct cr_secret key_file;   /* the 32 bytes in it */
-	struct cr_uid key_file_slot; /* the slot it names */
+	struct cr_uid key_file_slot; /* the slot it names; zero: try all */
 };
 
 struct cr_repo {
@@ -28,6 +28,7 @@ struct cr_repo {
 	struct cr_roster roster; /* the newest */
 	uint64_t roster_n;
 	struct cr_id roster_hash;
+	struct cr_id *roster_chain; /* owned; hash of roster n at [n - 1] */
 	struct cr_keyring *ring;    /* owned */
 	struct cr_revoked *revoked; /* owned; revoked.h */
 };
@@ -48,6 +49,14 @@ cr_must_check int cr_repo_open(const char *path,
 void cr_repo_close(struct cr_repo *repo);
 
 /*
+ * Read `repository` only: who needs no key may ask.  -CR_ENOREPO, -CR_EVERSION,
+ * -CR_ECORRUPT, -errno.
+ */
+cr_must_check int cr_repo_read_info(const struct cr_storage *storage,
+				    struct cr_repository *info,
+				    struct cr_id *hash);
+
+/*
  * Compare the roster with the newest this machine saw, and remember it when
  * the state is writable.  -CR_ETAMPER when it is older or another.
  */
@@ -55,7 +64,10 @@ struct cr_state;
 cr_must_check int cr_repo_check_heads(const struct cr_repo *repo,
 				      struct cr_state *state);
 
-/* What the checks of `verify` need: every slot, with what is wrong with it. */
+/*
+ * What the checks of `verify` need: every slot, with what is wrong with it
+ * (cr_detail() says it).  @slot is NULL when it does not even parse.
+ */
 typedef int (*cr_slot_fn)(void *arg, const char *name,
 			  const struct cr_slot *slot, int error);
 cr_must_check int cr_repo_each_slot(const struct cr_repo *repo, cr_slot_fn fn,

@@ -36,15 +36,20 @@ struct cr_key_request {
 	const char *label;
 	const char *const *source; /* put: at least one, granted to nobody */
 	uint32_t sources;
-	const struct cr_uid
-		*share; /* put: the key whose domain to share, or NULL */
+	/* put: the key whose domain to share, or NULL */
+	const struct cr_uid *share;
 };
 
-/* Admit a key; its id and its slot's. */
+struct cr_key_made {
+	struct cr_uid key;
+	struct cr_uid slot;
+};
+
+/* Admit a key.  -CR_EUSAGE when the request cannot be granted. */
 cr_must_check int cr_key_add(const struct cr_repo *repo, struct cr_storage_w *w,
 			     const struct cr_key_request *request,
 			     const struct cr_slot_secret *wrap,
-			     struct cr_uid *key, struct cr_uid *slot);
+			     struct cr_key_made *ret);
 
 /*
  * Revoke @key: what it signs after @last (NULL: all it ever signed) does not
