@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The changes a primary makes. */
+#include "store/base/error.h"
+#include "store/base/put.h"
+#include "store/disk/index_bulk.h"
+#include "store/disk/index_impl.h"
+
+/* Fewer rows of dropped packs than this are not worth a walk. */
+#define SWEEP_MIN 65536u
+/* Else one row in so many. */
+#define SWEEP_PART 8u
+
+#define BATCH_ROWS 4096u
+
+static int write(struct cr_index *index)
+{
+	return cr_kv_write(cr_index_kv(index), index->batch);
+}
+
+static void put_fact(struct cr_kv_batch *batch, struct cr_piece key,
+		     const void *bytes, size_t len)
+{
+	cr_kv_put(batch, CR_FAMILY_FACTS, key, (struct cr_piece){ bytes, len });
+}
+
+static void put_next(struct cr_kv_batch *batch, uint32_t next)
+{
+	uint8_t bytes[4];
+
+	put_fact(batch, cr_fact_next, bytes,
+		 (size_t)(cr_put_u32(bytes, next) - bytes));
+}
+
+static void put_dropped(struct cr_kv_batch *batch, uint64_t packs,
+			uint64_t rows)
+{
+	uint8_t bytes[16];
+
+	(void)cr_put_u64(cr_put_u64(bytes, packs), rows);
+	put_fact(batch, cr_fact_dropped, bytes, sizeof(bytes));
+}
+
+static void put_pack(struct cr_kv_batch *batch, uint32_t number,
+		     const struct cr_pack_facts *facts)
+{
+	uint8_t key[4], value[CR_PACK_FACTS_LEN];
+
+	cr_kv_put(batch, CR_FAMILY_PACKS, cr_number_key(number, key),
+		  cr_pack_facts_encode(facts, value));
+	cr_kv_put(batch, CR_FAMILY_NUMBERS, cr_uid_key(&facts->pack),
+		  cr_number_key(number, key));
+}
+
+/* Adding. */
+
+typedef int (*row_fn)(struct cr_index *index, const struct cr_id *id,
+		      const struct cr_location *at);
+
+/* Last to first, so that of a chunk twice in a pack the first place stays. */
+static int each_chunk(struct cr_index *index, uint32_t number,
+		      const struct cr_footer *footer, row_fn fn)
+{
+	for (uint32_t b = footer->blocks; b-- > 0;) {
+		const struct cr_footer_block *block = &footer->block[b];
+
+		for (uint32_t s = block->chunks; s-- > 0;) {
+			struct cr_location at = { number, b, s };
+			int r = fn(index, &footer->chunk[block->first + s].id,
+				   &at);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int put_row(struct cr_index *index, const struct cr_id *id,
+		   const struct cr_location *at)
+{
+	uint8_t key[CR_ROW_KEY_LEN], value[CR_ROW_VALUE_MAX];
+
+	cr_kv_put(index->batch, CR_FAMILY_CHUNKS, cr_row_key(id, at->pack, key),
+		  cr_row_value(at->block, at->slot, value));
+	return 0;
+}
+
+/* Numbers given away must be durable before rows are that bear them. */
+static int commit_bulk(struct cr_index *index)
+{
+	int r;
+
+	put_next(index->batch, index->next);
+	r = write(index);
+	if (r == 0)
+		r = cr_kv_flush(cr_index_kv(index));
+	return r < 0 ? r : cr_bulk_commit(index->bulk, cr_index_kv(index));
+}
+
+static int hold_row(struct cr_index *index, const struct cr_id *id,
+		    const struct cr_location *at)
+{
+	if (cr_bulk_full(index->bulk)) {
+		int r = commit_bulk(index);
+
+		if (r < 0)
+			return r;
+	}
+	return cr_bulk_add_row(index->bulk, id, at);
+}
+
+static int hold_pack(struct cr_index *index, const struct cr_pack_facts *facts,
+		     const struct cr_footer *footer, uint32_t number)
+{
+	int r = footer ? each_chunk(index, number, footer, hold_row) : 0;
+
+	if (r == 0)
+		r = cr_bulk_add_pack(index->bulk, &facts->pack, number);
+	if (r == 0)
+		put_pack(cr_bulk_batch(index->bulk), number, facts);
+	return r;
+}
+
+int cr_index_add_pack(struct cr_index *index, const struct cr_pack_facts *facts,
+		      const struct cr_footer *footer, uint32_t *number)
+{
+	uint32_t n;
+	int r = cr_index_pack_number(index, &facts->pack, &n);
+
+	if (r == -ENOENT) {
+		if (index->next == UINT32_MAX)
+			return cr_fail(CR_EINDEX,
+				       "the index is out of pack numbers");
+		n = index->next++;
+	} else if (r < 0) {
+		return r;
+	}
+	if (index->bulk) {
+		r = hold_pack(index, facts, footer, n);
+	} else {
+		r = footer ? each_chunk(index, n, footer, put_row) : 0;
+		put_pack(index->batch, n, facts);
+		put_next(index->batch, index->next);
+		if (r == 0)
+			r = write(index);
+	}
+	if (r < 0)
+		return r;
+	*number = n;
+	return 0;
+}
+
+int cr_index_bulk_begin(struct cr_index *index)
+{
+	assert(!index->bulk);
+	return cr_bulk_new(cr_index_kv(index), index->cache_bytes / 4,
+			   &index->bulk);
+}
+
+int cr_index_bulk_end(struct cr_index *index)
+{
+	int r = commit_bulk(index);
+
+	cr_bulk_free(index->bulk);
+	index->bulk = NULL;
+	return r;
+}
+
+/* Facts. */
+
+int cr_index_set_in_segment(struct cr_index *index, uint32_t number)
+{
+	struct cr_pack_facts facts;
+	int r = cr_index_pack(index, number, &facts);
+
+	if (r < 0 || facts.in_segment)
+		return r;
+	facts.in_segment = true;
+	put_pack(index->batch, number, &facts);
+	return write(index);
+}
+
+int cr_index_add_segment(struct cr_index *index, const struct cr_id *id)
+{
+	uint8_t key[CR_SEGMENT_KEY_LEN];
+
+	if (index->bulk) {
+		put_fact(cr_bulk_batch(index->bulk), cr_segment_key(id, key),
+			 "", 0);
+		return 0;
+	}
+	put_fact(index->batch, cr_segment_key(id, key), "", 0);
+	return write(index);
+}
+
+int cr_index_set_listed(struct cr_index *index)
+{
+	put_fact(index->batch, cr_fact_listed, "", 0);
+	return write(index);
+}
+
+int cr_index_flush(struct cr_index *index)
+{
+	struct cr_kv *kv = cr_index_kv(index);
+	struct cr_index_db db = { index->db.n, cr_kv_sequence(kv) };
+	int r = cr_kv_flush(kv);
+
+	/* In this order: the pointer must never be ahead of the database. */
+	if (r < 0 || db.sequence == index->db.sequence)
+		return r;
+	r = cr_index_db_write(index->base, &db);
+	if (r == 0)
+		index->db = db;
+	return r;
+}
+
+/* Dropping. */
+
+int cr_index_drop_pack(struct cr_index *index, uint32_t number)
+{
+	uint64_t packs = atomic_load(&index->dropped_packs);
+	struct cr_pack_facts facts;
+	uint8_t key[4], bytes[8];
+	uint64_t generation;
+	int r;
+
+	assert(!index->bulk);
+	r = cr_index_pack(index, number, &facts);
+	if (r == 0)
+		r = cr_index_generation(index, &generation);
+	if (r < 0)
+		return r;
+	cr_kv_delete(index->batch, CR_FAMILY_PACKS, cr_number_key(number, key));
+	cr_kv_delete(index->batch, CR_FAMILY_NUMBERS, cr_uid_key(&facts.pack));
+	(void)cr_put_u64(bytes, generation + 1);
+	put_fact(index->batch, cr_fact_generation, bytes, sizeof(bytes));
+	put_dropped(index->batch, packs + 1,
+		    index->dropped_rows + facts.chunks);
+	r = write(index);
+	if (r < 0)
+		return r;
+	atomic_store(&index->dropped_packs, packs + 1);
+	index->dropped_rows += facts.chunks;
+	return 0;
+}
+
+struct sweep {
+	struct cr_index *index;
+	uint8_t *live; /* a bit for each number */
+};
+
+static int mark_live(void *arg, uint32_t number, const struct cr_pack_facts *f)
+{
+	struct sweep *s = arg;
+
+	(void)f;
+	if (number < s->index->next)
+		s->live[number / 8] |= (uint8_t)(1u << number % 8);
+	return 0;
+}
+
+static int sweep_row(void *arg, struct cr_piece key, struct cr_piece value)
+{
+	const struct sweep *s = arg;
+	struct cr_location at;
+
+	if (cr_row_decode(key, value, &at) && at.pack < s->index->next &&
+	    (s->live[at.pack / 8] >> at.pack % 8 & 1) != 0)
+		return 0;
+	cr_kv_delete(s->index->batch, CR_FAMILY_CHUNKS, key);
+	return cr_kv_batch_count(s->index->batch) < BATCH_ROWS
+		       ? 0
+		       : write(s->index);
+}
+
+int cr_index_sweep(struct cr_index *index)
+{
+	cr_cleanup(cr_freep) uint8_t *live = NULL;
+	uint64_t rows = cr_kv_estimate(cr_index_kv(index), CR_FAMILY_CHUNKS);
+	struct sweep sweep = { .index = index };
+	int r;
+
+	assert(!index->bulk);
+	if (index->dropped_rows <
+	    cr_max((uint64_t)SWEEP_MIN, rows / SWEEP_PART))
+		return 0;
+	live = calloc((size_t)index->next / 8 + 1, 1);
+	if (!live)
+		return -ENOMEM;
+	sweep.live = live;
+	r = cr_index_each_pack(index, mark_live, &sweep);
+	if (r == 0)
+		r = cr_index_judge(
+			index, cr_kv_each(cr_index_kv(index), CR_FAMILY_CHUNKS,
+					  cr_no_bytes(), sweep_row, &sweep));
+	if (r < 0)
+		return r;
+	put_dropped(index->batch, 0, 0);
+	r = write(index);
+	if (r < 0)
+		return r;
+	atomic_store(&index->dropped_packs, 0);
+	index->dropped_rows = 0;
+	return 0;
+}
