@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,6 +155,26 @@ int cr_io_sync_folder(int fd)
 	int r = cr_io_sync(fd);
 
 	return r == -EINVAL || r == -ENOSYS || r == -ENOTSUP ? 0 : r;
+}
+
+int cr_io_sync_parent(const char *path)
+{
+	cr_cleanup(cr_freep) char *parent = strdup(path);
+	cr_cleanup(cr_closep) int fd = -1;
+	size_t len;
+
+	if (!parent)
+		return -ENOMEM;
+	len = strlen(parent);
+	while (len > 1 && parent[len - 1] == '/')
+		parent[--len] = '\0';
+	while (len > 0 && parent[len - 1] != '/')
+		parent[--len] = '\0';
+	fd = open(len > 0 ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* One that may be searched but not listed cannot be synced. */
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno;
+	return cr_io_sync_folder(fd);
 }
 
 int cr_io_close(int *fd)

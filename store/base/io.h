@@ -39,6 +39,9 @@ cr_must_check int cr_io_pwrite(int fd, const void *bytes, size_t len,
 cr_must_check int cr_io_sync(int fd);
 cr_must_check int cr_io_sync_folder(int fd);
 
+/* Make the name @path durable: sync the folder that it lies in. */
+cr_must_check int cr_io_sync_parent(const char *path);
+
 /* Close once, set *@fd to -1, and tell.  0 or -errno. */
 cr_must_check int cr_io_close(int *fd);
 

@@ -381,29 +381,6 @@ int cr_storage_delete(struct cr_storage_w *w, const char *name)
 	return 0;
 }
 
-/* Make the directory @path, its name durable. */
-static int make_directory(const char *path)
-{
-	cr_cleanup(cr_freep) char *parent = strdup(path);
-	cr_cleanup(cr_closep) int fd = -1;
-	size_t len;
-
-	if (!parent)
-		return -ENOMEM;
-	if (mkdir(path, 0700) < 0)
-		return -errno;
-	len = strlen(parent);
-	while (len > 1 && parent[len - 1] == '/')
-		parent[--len] = '\0';
-	while (len > 0 && parent[len - 1] != '/')
-		parent[--len] = '\0';
-	fd = open(len > 0 ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Parents that cannot be listed cannot be synced: not our business. */
-	if (fd < 0)
-		return errno == EACCES ? 0 : -errno;
-	return cr_io_sync_folder(fd);
-}
-
 static int must_be_empty(const char *path)
 {
 	const struct dirent *entry;
@@ -432,12 +409,13 @@ int cr_storage_create(const char *path)
 	};
 	cr_cleanup(cr_storage_closep) struct cr_storage *storage = NULL;
 	cr_cleanup(cr_storage_w_closep) struct cr_storage_w *w = NULL;
-	int r = make_directory(path);
+	int r = cr_io_mkdir(AT_FDCWD, path);
 
-	if (r == -EEXIST)
-		r = must_be_empty(path);
-	else if (r < 0)
-		r = cr_fail(-r, "%s: %s", path, cr_strerror(r));
+	if (r == 0)
+		r = cr_io_sync_parent(path);
+	if (r < 0)
+		return cr_fail(-r, "%s: %s", path, cr_strerror(r));
+	r = must_be_empty(path);
 	if (r < 0)
 		return r;
 	r = cr_storage_open(path, &storage);
