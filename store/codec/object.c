@@ -64,8 +64,6 @@ void cr_hints_parse(struct cr_piece tail, struct cr_hint *hint, size_t n)
 	if (n == 0)
 		return;
 	memset(hint, 0, n * sizeof(*hint));
-	if (tail.len == 0)
-		return;
 	hints_read(&cur, hint, n);
 	if (!cr_cursor_done(&cur))
 		memset(hint, 0, n * sizeof(*hint));

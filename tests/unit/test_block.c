@@ -110,11 +110,13 @@ static void block_is_bounded(void **state)
 
 static void block_without_its_end_is_refused(void **state)
 {
+	const struct cr_piece nothing = { "", 0 };
 	const uint64_t len[] = { 200, 3, 77 };
 	cr_cleanup(cr_buf_release) struct cr_buf raw = { 0 };
 	struct cr_block_table table = { 0 };
 
 	(void)state;
+	assert_int_equal(cr_block_parse(nothing, 0, &table), BAD);
 	put_table(&raw, 3, len, 3);
 	cr_buf_zero(&raw, 280);
 	for (size_t n = 0; n < raw.len; n++)

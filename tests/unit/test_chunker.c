@@ -115,20 +115,53 @@ static void short_run_ends_with_its_last_byte(void **state)
 				       4095,  4096,  4097,  16383, 16384,
 				       16385, 65535, 65536, 65537 };
 	struct unit_random rnd = unit_seed();
-	/* One value: where it cuts at all, it cuts at once. */
-	cr_cleanup(cr_freep) uint8_t *run = some_bytes(&rnd, 65537, 1);
 	struct cr_gear gear;
 
 	(void)state;
 	test_gear(&gear);
 	for (size_t i = 0; i < CR_ARRAY_LEN(lens); i++) {
 		const size_t len = lens[i];
+		/*
+		 * One value never cuts under this key.  Just as long as said:
+		 * AddressSanitizer guards its end.
+		 */
+		cr_cleanup(cr_freep) uint8_t *run = some_bytes(&rnd, len, 1);
 
-		assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K, run, len),
-				 naive_cut(&gear, CR_CLASS_16K, run, len, 0));
 		assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K, run, len),
 				 cr_min(len, 64 * KIB));
 	}
+}
+
+static void cut_may_fall_at_the_least_length(void **state)
+{
+	enum { LEN = 8 << 20, MIN = 4096 };
+	struct unit_random rnd = unit_seed();
+	cr_cleanup(cr_freep) uint8_t *run = some_bytes(&rnd, LEN, 256);
+	size_t found = 0;
+	struct cr_gear gear;
+	uint64_t h = 0;
+
+	(void)state;
+	test_gear(&gear);
+	for (size_t i = 0; i < LEN; i++) {
+		h = (h << 1) + gear.table[run[i]];
+		if (i < MIN || h >> (64 - 16) != 0)
+			continue;
+		assert_true(h == naive_hash(&gear, run, i));
+		/* A chunk that starts so that it may just end here, or not. */
+		for (size_t n = MIN - 1; n <= MIN + 64; n++) {
+			const size_t s = i + 1 - n;
+			const size_t want =
+				naive_cut(&gear, CR_CLASS_16K, run, LEN, s);
+
+			assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K,
+						      run + s, LEN - s),
+					 want);
+			assert_true(n < MIN ? want > n : want <= n);
+		}
+		found++;
+	}
+	assert_true(found > 0);
 }
 
 static void cuts_do_not_depend_on_what_lies_before(void **state)
@@ -314,6 +347,7 @@ int main(void)
 		cmocka_unit_test(gear_is_the_key_stream),
 		cmocka_unit_test(cuts_are_where_the_format_says),
 		cmocka_unit_test(short_run_ends_with_its_last_byte),
+		cmocka_unit_test(cut_may_fall_at_the_least_length),
 		cmocka_unit_test(cuts_do_not_depend_on_what_lies_before),
 		cmocka_unit_test(lengths_keep_their_bounds_and_mean),
 		cmocka_unit_test(known_data_has_known_cuts),

@@ -166,8 +166,12 @@ static void lnode_lists_what_lies_below(void **state)
 static void random_llist(struct unit_random *rnd, struct cr_llist *list,
 			 struct cr_list_item *item)
 {
+	static const uint32_t most[] = { 1, 40, 40, 40, CR_LLIST_MAX };
+
 	*list = (struct cr_llist){ .item = item };
-	list->items = 1 + unit_below(rnd, unit_below(rnd, 8) ? 40 : 4096);
+	list->items = most[unit_below(rnd, CR_ARRAY_LEN(most))];
+	if (unit_below(rnd, 4))
+		list->items = 1 + unit_below(rnd, list->items);
 	list->has_hash = unit_below(rnd, 2);
 	if (list->has_hash)
 		unit_fill(rnd, &list->file_hash, CR_ID_LEN);
@@ -231,7 +235,9 @@ static void lnode_comes_back_as_given(void **state)
 		cr_cleanup(cr_buf_release) struct cr_buf two = { 0 };
 		struct cr_lnode node = { .child = child };
 
-		node.children = 1 + unit_below(&rnd, CR_LNODE_MAX);
+		node.children = CR_LNODE_MAX;
+		if (round > 0)
+			node.children = 1 + unit_below(&rnd, CR_LNODE_MAX);
 		node.height = (uint8_t)(1 + unit_below(&rnd, CR_HEIGHT_MAX));
 		node.has_hash = unit_below(&rnd, 2);
 		unit_fill(&rnd, &node.file_hash, CR_ID_LEN);

@@ -116,7 +116,7 @@ static void entry_has_a_name_and_a_kind(void **state)
 		{ "dots", NULL, { NAME("..."), FIFO_ }, 0 },
 		{ "hidden", NULL, { NAME(".a"), FIFO_ }, 0 },
 		{ "not UTF-8", NULL, { NAME("\xff\n"), FIFO_ }, 0 },
-		{ "no name", "name", { NAME(""), FIFO_ }, 0 },
+		{ "no name", "bad name", { NAME(""), FIFO_ }, 0 },
 		{ "name .", "bad name", { NAME("."), FIFO_ }, 0 },
 		{ "name ..", "bad name", { NAME(".."), FIFO_ }, 0 },
 		{ "name a/b", "bad name", { NAME("a/b"), FIFO_ }, 0 },
@@ -159,7 +159,10 @@ static void entry_has_a_mode_an_owner_and_times(void **state)
 	static const struct entry_row rows[] = {
 		{ "mode 07777", NULL, { .type = FIFO_, .mode = 07777 }, 0 },
 		{ "mode 010000", "mode", { .type = FIFO_, .mode = 010000 }, 0 },
-		{ "owner 1 of 1", "owner", { .type = FIFO_, .owner = 1 }, 0 },
+		{ "owner 1 of 1",
+		  "owner out of range",
+		  { .type = FIFO_, .owner = 1 },
+		  0 },
 		{ "size of 2^63",
 		  "2^63",
 		  { .type = DIR_, .size = 1ull << 63 },
@@ -470,6 +473,9 @@ static void leaf_is_in_order(void **state)
 		{ "second owner used first", "first use",
 		  UNIT_BYTES("\1\2\5\6\5\7\2" FIFO("a", "\1")
 				     FIFO("b", "\0") "\0") },
+		{ "owner after the last", "owner out of range",
+		  UNIT_BYTES("\1\1\5\6\2" FIFO("a", "\0")
+				     FIFO("b", "\1") "\0") },
 		{ "owner repeated", "repeated",
 		  UNIT_BYTES("\1\3\5\6\5\7\5\6\0\0") },
 		{ "owner of 2^32", "entries",

@@ -164,9 +164,13 @@ static void leaf_comes_back_as_given(void **state)
 		uint32_t n = unit_below(&rnd, round % 10 ? 30 : ENTRIES + 1);
 		uint32_t refs = 0, inline_len = 0;
 
+		if (round == 0)
+			n = ENTRIES;
 		for (uint32_t i = 0; i < n; i++) {
 			entry[i].name = random_name(&rnd, i);
 			random_entry(&rnd, &entry[i]);
+			if (round == 0) /* as many owners as there can be */
+				entry[i].uid = i;
 		}
 		encode_leaf(&enc, entry, n, &one);
 		assert_int_equal(
@@ -193,6 +197,44 @@ static void leaf_comes_back_as_given(void **state)
 	}
 }
 
+static void refs_come_back_as_given(void **state)
+{
+	static const struct {
+		bool has_inline;
+		uint32_t count;
+	} cases[] = {
+		{ true, 0 },
+		{ true, 1 },
+		{ false, 1 },
+		{ false, 1024 },
+	};
+	static struct cr_id id[1024];
+	struct unit_random rnd = unit_seed();
+
+	(void)state;
+	unit_fill(&rnd, id, sizeof(id));
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		cr_cleanup(cr_buf_release) struct cr_buf out = { 0 };
+		const struct cr_id *inline_id =
+			cases[i].has_inline ? &id[7] : NULL;
+		struct cr_refs refs;
+
+		assert_int_equal(
+			cr_refs_encode(inline_id, id, cases[i].count, &out), 0);
+		assert_int_equal(
+			cr_refs_parse((struct cr_piece){ out.bytes, out.len },
+				      NULL, &refs),
+			0);
+		assert_int_equal(refs.has_inline, cases[i].has_inline);
+		assert_int_equal(refs.count, cases[i].count);
+		if (refs.has_inline)
+			assert_true(cr_id_equal(&refs.inline_id, inline_id));
+		for (uint32_t k = 0; k < refs.count; k++)
+			assert_memory_equal(cr_refs_id(&refs, k).bytes,
+					    id[k].bytes, CR_ID_LEN);
+	}
+}
+
 static void dnode_comes_back_as_given(void **state)
 {
 	static struct cr_dnode_child child[CR_DNODE_MAX];
@@ -205,7 +247,9 @@ static void dnode_comes_back_as_given(void **state)
 		cr_cleanup(cr_buf_release) struct cr_buf two = { 0 };
 		struct cr_dnode dnode = { .child = child };
 
-		dnode.children = 1 + unit_below(&rnd, CR_DNODE_MAX);
+		dnode.children = CR_DNODE_MAX;
+		if (round > 0)
+			dnode.children = 1 + unit_below(&rnd, CR_DNODE_MAX);
 		dnode.height = (uint8_t)(1 + unit_below(&rnd, CR_HEIGHT_MAX));
 		for (uint32_t i = 0; i < dnode.children; i++) {
 			child[i].first = random_name(&rnd, i);
@@ -381,6 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaf_comes_back_as_given),
+		cmocka_unit_test(refs_come_back_as_given),
 		cmocka_unit_test(dnode_comes_back_as_given),
 		cmocka_unit_test(root_comes_back_as_given),
 		cmocka_unit_test(xattrs_come_back_as_given),

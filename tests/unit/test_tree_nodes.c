@@ -247,6 +247,54 @@ static void names_are_ordered_as_unsigned_bytes(void **state)
 	}
 }
 
+static void name_is_one_that_a_folder_may_hold(void **state)
+{
+	static const struct {
+		const char *what;
+		struct cr_piece name;
+		bool want;
+	} rows[] = {
+		{ "one byte", UNIT_BYTES("a"), true },
+		{ "255 bytes", UNIT_BYTES(X255), true },
+		{ "three dots", UNIT_BYTES("..."), true },
+		{ "dot and a letter", UNIT_BYTES(".a"), true },
+		{ "empty", UNIT_BYTES(""), false },
+		{ "256 bytes", UNIT_BYTES(X255 "x"), false },
+		{ "one dot", UNIT_BYTES("."), false },
+		{ "two dots", UNIT_BYTES(".."), false },
+		{ "slash", UNIT_BYTES("a/"), false },
+		{ "zero byte", UNIT_BYTES("a\0"), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(rows); i++) {
+		unit_case(rows[i].what);
+		assert_int_equal(cr_name_valid(rows[i].name), rows[i].want);
+	}
+}
+
+static void most_xattrs_are_65536(void **state)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf set = { 0 };
+	struct cr_xattrs xattrs;
+
+	(void)state;
+	cr_buf_varint(&set, CR_XATTRS_MAX);
+	for (uint32_t i = 0; i < CR_XATTRS_MAX; i++) {
+		/* In order, and without zero bytes. */
+		const uint8_t name[] = { (uint8_t)(1 + i / 10000),
+					 (uint8_t)(1 + i / 100 % 100),
+					 (uint8_t)(1 + i % 100) };
+
+		cr_buf_string(&set, name, sizeof(name));
+		cr_buf_u8(&set, 0);
+	}
+	assert_int_equal(
+		cr_xattrs_parse((struct cr_piece){ set.bytes, set.len },
+				&xattrs),
+		0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,7 +303,9 @@ int main(void)
 		cmocka_unit_test(dnode_is_in_order),
 		cmocka_unit_test(root_is_a_directory_without_a_name),
 		cmocka_unit_test(xattrs_are_in_order),
+		cmocka_unit_test(most_xattrs_are_65536),
 		cmocka_unit_test(names_are_ordered_as_unsigned_bytes),
+		cmocka_unit_test(name_is_one_that_a_folder_may_hold),
 	};
 
 	return cmocka_run_group_tests_name("tree_nodes", tests, NULL, NULL);
