@@ -199,15 +199,23 @@ int cr_index_set_listed(struct cr_index *index)
 	return write(index);
 }
 
+static bool marks_equal(const struct cr_kv_mark *a, const struct cr_kv_mark *b)
+{
+	return a->sequence == b->sequence && a->list == b->list &&
+	       a->list_len == b->list_len && a->list_hash == b->list_hash;
+}
+
 int cr_index_flush(struct cr_index *index)
 {
 	struct cr_kv *kv = cr_index_kv(index);
-	struct cr_index_db db = { index->db.n, cr_kv_sequence(kv) };
+	struct cr_index_db db = { .n = index->db.n };
 	int r = cr_kv_flush(kv);
 
-	/* In this order: the pointer must never be ahead of the database. */
-	if (r < 0 || db.sequence == index->db.sequence)
+	if (r == 0)
+		r = cr_kv_mark(kv, &db.mark);
+	if (r < 0 || marks_equal(&db.mark, &index->db.mark))
 		return r;
+	/* In this order: the mark must never be ahead of the database. */
 	r = cr_index_db_write(index->base, &db);
 	if (r == 0)
 		index->db = db;

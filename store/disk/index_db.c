@@ -22,7 +22,7 @@ int cr_index_db_read(const char *base, struct cr_index_db *ret)
 {
 	cr_cleanup(cr_closep) int fd = -1;
 	struct cr_index_db db;
-	char text[64] = "";
+	char text[128] = "";
 	int end = -1;
 	ssize_t len;
 
@@ -34,8 +34,11 @@ int cr_index_db_read(const char *base, struct cr_index_db *ret)
 	len = cr_io_read(fd, text, sizeof(text) - 1);
 	if (len < 0)
 		return fail(base, (int)len);
-	if (sscanf(text, "%" SCNu32 " %" SCNu64 "%n", &db.n, &db.sequence,
-		   &end) != 2 ||
+	if (sscanf(text,
+		   "%" SCNu32 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64
+		   "%n",
+		   &db.n, &db.mark.sequence, &db.mark.list, &db.mark.list_len,
+		   &db.mark.list_hash, &end) != 5 ||
 	    strcmp(text + end, "\n") != 0)
 		return cr_fail(CR_EINDEX, "%s: makes no sense", base);
 	*ret = db;
@@ -70,15 +73,18 @@ static int write_file(const char *path, const char *text)
 int cr_index_db_write(const char *base, const struct cr_index_db *db)
 {
 	cr_cleanup(cr_freep) char *temporary = NULL;
-	char text[64];
+	char text[128];
 	int r;
 
 	if (asprintf(&temporary, "%s.tmp", base) < 0) {
 		temporary = NULL;
 		return -ENOMEM;
 	}
-	(void)snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu64 "\n", db->n,
-		       db->sequence);
+	(void)snprintf(text, sizeof(text),
+		       "%" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64
+		       " %" PRIx64 "\n",
+		       db->n, db->mark.sequence, db->mark.list,
+		       db->mark.list_len, db->mark.list_hash);
 	r = write_file(temporary, text);
 	if (r == 0)
 		r = cr_io_rename(AT_FDCWD, temporary, base, 0);
@@ -173,7 +179,7 @@ int cr_index_db_renew(const char *base, struct cr_index_db *ret)
 	if (r < 0)
 		return r;
 	db.n = cr_max(greatest, db.n) + 1;
-	db.sequence = 0;
+	db.mark = (struct cr_kv_mark){ 0 };
 	r = cr_index_db_write(base, &db);
 	if (r < 0)
 		return r;

@@ -15,10 +15,11 @@
 #include <stdint.h>
 
 #include "store/base/util.h"
+#include "store/disk/kv.h"
 
 struct cr_index_db {
 	uint32_t n;
-	uint64_t sequence; /* cr_kv_sequence() at least */
+	struct cr_kv_mark mark;
 };
 
 /* -ENOENT without a sentence; -CR_EINDEX when it makes no sense; -errno. */

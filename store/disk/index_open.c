@@ -33,7 +33,7 @@ static int probe(const struct cr_index *index)
 	if (cr_index_db_spoiled(index->base, index->db.n))
 		return cr_fail(CR_EINDEX, "%s: was found damaged", path);
 	return cr_kv_probe(path, &opt, CR_FAMILY_FACTS, cr_fact_layout,
-			   index->db.sequence);
+			   &index->db.mark);
 }
 
 static int open_kv(const struct cr_index *index, uint32_t n, struct cr_kv **ret)
@@ -156,7 +156,7 @@ static int try_primary(struct cr_index *index, bool *damaged)
 	struct cr_kv *kv;
 	int r = 0;
 
-	if (index->db.sequence > 0 ||
+	if (index->db.mark.sequence > 0 ||
 	    !cr_index_db_blank(index->base, index->db.n))
 		r = probe(index);
 	*damaged = r == -CR_EINDEX;
@@ -196,7 +196,7 @@ static int try_secondary(struct cr_index *index)
 
 	if (r < 0)
 		return r;
-	if (index->db.sequence == 0 &&
+	if (index->db.mark.sequence == 0 &&
 	    cr_index_db_blank(index->base, index->db.n))
 		return -ENOENT;
 	r = probe(index);

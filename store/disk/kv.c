@@ -3,55 +3,26 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <rocksdb/c.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "store/base/error.h"
 #include "store/base/io.h"
+#include "store/disk/kv_impl.h"
 
 /* RocksDB wants a family of this name; it stays empty. */
 #define DEFAULT_FAMILY "default"
-#define HANDLES_MAX    (CR_KV_FAMILIES_MAX + 1)
 
 /* Above this much in the log a flush writes tables, so that opening is fast. */
 #define LOG_MAX (1u << 20)
-
-/* A name that RocksDB does not take for one of its files. */
-#define RUN_NAME "run.tmp"
-
-struct cr_kv {
-	char *path; /* owned */
-	size_t families;
-	rocksdb_cache_t *cache;				     /* owned */
-	rocksdb_options_t *db_options;			     /* owned */
-	rocksdb_options_t *options[HANDLES_MAX];	     /* owned */
-	rocksdb_column_family_handle_t *handle[HANDLES_MAX]; /* owned */
-	size_t prefix[CR_KV_FAMILIES_MAX];
-	rocksdb_readoptions_t *point;	  /* owned */
-	rocksdb_readoptions_t *by_prefix; /* owned */
-	rocksdb_readoptions_t *walk;	  /* owned */
-	rocksdb_writeoptions_t *write;	  /* owned */
-	rocksdb_t *db;			  /* owned */
-	size_t logged; /* bytes put since tables were written */
-};
 
 struct cr_kv_batch {
 	const struct cr_kv *kv;	     /* borrowed */
 	rocksdb_writebatch_t *batch; /* owned */
 };
 
-struct cr_kv_run {
-	struct cr_kv *kv; /* borrowed */
-	size_t family;
-	char *path;			 /* owned */
-	rocksdb_envoptions_t *env;	 /* owned */
-	rocksdb_sstfilewriter_t *writer; /* owned */
-};
-
-/* 0 when RocksDB did not complain; else take over its sentence. */
-static int check(const char *path, char *error)
+int cr_kv_check(const char *path, char *error)
 {
 	int r;
 
@@ -192,12 +163,12 @@ static void set_options(struct cr_kv *kv, const struct cr_kv_options *opt)
 static int open_db(struct cr_kv *kv, const struct cr_kv_options *opt,
 		   const char *log_folder)
 {
-	const rocksdb_options_t *options[HANDLES_MAX];
-	const char *names[HANDLES_MAX] = { DEFAULT_FAMILY };
+	const rocksdb_options_t *options[CR_KV_HANDLES];
+	const char *names[CR_KV_HANDLES] = { DEFAULT_FAMILY };
 	int n = (int)kv->families + 1;
 	char *error = NULL;
 
-	for (size_t i = 0; i < HANDLES_MAX; i++)
+	for (size_t i = 0; i < CR_KV_HANDLES; i++)
 		options[i] = kv->options[i];
 	for (size_t i = 0; i < kv->families; i++)
 		names[i + 1] = opt->family[i].name;
@@ -219,7 +190,7 @@ static int open_db(struct cr_kv *kv, const struct cr_kv_options *opt,
 			0, &error);
 		break;
 	}
-	return check(kv->path, error);
+	return cr_kv_check(kv->path, error);
 }
 
 /*
@@ -303,7 +274,7 @@ static int prepare_folder(const char *path, bool *made)
 		return cr_fail(-r, "%s: %s", path, cr_strerror(r));
 	if (r > 0)
 		return cr_fail(CR_EINDEX, "%s: CURRENT is missing", path);
-	r = cr_io_unlink(folder, RUN_NAME);
+	r = cr_io_unlink(folder, CR_KV_RUN_NAME);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -366,7 +337,7 @@ void cr_kv_close(struct cr_kv *kv)
 		rocksdb_column_family_handle_destroy(kv->handle[i]);
 	if (kv->db)
 		rocksdb_close(kv->db);
-	for (size_t i = 0; i < HANDLES_MAX; i++)
+	for (size_t i = 0; i < CR_KV_HANDLES; i++)
 		if (kv->options[i])
 			rocksdb_options_destroy(kv->options[i]);
 	if (kv->db_options) {
@@ -399,7 +370,7 @@ int cr_kv_get(const struct cr_kv *kv, size_t family, struct cr_piece key,
 
 	slice = rocksdb_get_pinned_cf(kv->db, kv->point, kv->handle[family + 1],
 				      key.bytes, key.len, &error);
-	r = check(kv->path, error);
+	r = cr_kv_check(kv->path, error);
 	if (r < 0)
 		return r;
 	if (!slice)
@@ -437,7 +408,7 @@ int cr_kv_each(const struct cr_kv *kv, size_t family, struct cr_piece prefix,
 	}
 	if (r == 0) {
 		rocksdb_iter_get_error(it, &error);
-		r = check(kv->path, error);
+		r = cr_kv_check(kv->path, error);
 	}
 	rocksdb_iter_destroy(it);
 	return r;
@@ -462,7 +433,7 @@ int cr_kv_catch_up(struct cr_kv *kv)
 	char *error = NULL;
 
 	rocksdb_try_catch_up_with_primary(kv->db, &error);
-	return check(kv->path, error);
+	return cr_kv_check(kv->path, error);
 }
 
 /* Writing. */
@@ -515,7 +486,7 @@ int cr_kv_write(struct cr_kv *kv, struct cr_kv_batch *batch)
 	rocksdb_write(kv->db, kv->write, batch->batch, &error);
 	rocksdb_writebatch_clear(batch->batch);
 	kv->logged += len;
-	return check(kv->path, error);
+	return cr_kv_check(kv->path, error);
 }
 
 static int write_tables(struct cr_kv *kv)
@@ -527,7 +498,7 @@ static int write_tables(struct cr_kv *kv)
 		char *error = NULL;
 
 		rocksdb_flush_cf(kv->db, options, kv->handle[i + 1], &error);
-		r = check(kv->path, error);
+		r = cr_kv_check(kv->path, error);
 	}
 	rocksdb_flushoptions_destroy(options);
 	return r;
@@ -539,84 +510,11 @@ int cr_kv_flush(struct cr_kv *kv)
 	int r;
 
 	rocksdb_flush_wal(kv->db, 1, &error);
-	r = check(kv->path, error);
+	r = cr_kv_check(kv->path, error);
 	if (r < 0 || kv->logged < LOG_MAX)
 		return r;
 	r = write_tables(kv);
 	if (r == 0)
 		kv->logged = 0;
 	return r;
-}
-
-/* Sorted runs. */
-
-int cr_kv_run_begin(struct cr_kv *kv, size_t family, struct cr_kv_run **ret)
-{
-	cr_cleanup(cr_kv_run_abortp) struct cr_kv_run *run = NULL;
-	char *error = NULL;
-	int r;
-
-	run = calloc(1, sizeof(*run));
-	if (!run)
-		return -ENOMEM;
-	run->kv = kv;
-	run->family = family;
-	if (asprintf(&run->path, "%s/" RUN_NAME, kv->path) < 0) {
-		run->path = NULL;
-		return -ENOMEM;
-	}
-	run->env = rocksdb_envoptions_create();
-	run->writer =
-		rocksdb_sstfilewriter_create(run->env, kv->options[family + 1]);
-	rocksdb_sstfilewriter_open(run->writer, run->path, &error);
-	r = check(run->path, error);
-	if (r < 0)
-		return r;
-	*ret = cr_take(run);
-	return 0;
-}
-
-int cr_kv_run_add(struct cr_kv_run *run, struct cr_piece key,
-		  struct cr_piece value)
-{
-	char *error = NULL;
-
-	rocksdb_sstfilewriter_put(run->writer, key.bytes, key.len, value.bytes,
-				  value.len, &error);
-	return check(run->path, error);
-}
-
-int cr_kv_run_commit(struct cr_kv_run *run)
-{
-	cr_cleanup(cr_kv_run_abortp) struct cr_kv_run *owned = run;
-	rocksdb_ingestexternalfileoptions_t *options;
-	const char *files[] = { run->path };
-	struct cr_kv *kv = run->kv;
-	char *error = NULL;
-	int r;
-
-	rocksdb_sstfilewriter_finish(run->writer, &error);
-	r = check(run->path, error);
-	if (r < 0)
-		return r;
-	options = rocksdb_ingestexternalfileoptions_create();
-	rocksdb_ingestexternalfileoptions_set_move_files(options, 1);
-	rocksdb_ingest_external_file_cf(kv->db, kv->handle[run->family + 1],
-					files, 1, options, &error);
-	rocksdb_ingestexternalfileoptions_destroy(options);
-	return check(kv->path, error);
-}
-
-void cr_kv_run_abort(struct cr_kv_run *run)
-{
-	if (!run)
-		return;
-	if (run->writer) {
-		rocksdb_sstfilewriter_destroy(run->writer);
-		rocksdb_envoptions_destroy(run->env);
-		/* Gone already when the run was taken in. */
-		(void)unlink(run->path);
-	}
-	free(run->path);
-	free(run);
 }

