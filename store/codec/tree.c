@@ -86,7 +86,7 @@ static const char *xattrs_read(struct cr_piece set, struct cr_xattrs *ret)
 {
 	struct cr_cursor cur = cr_cursor(set.bytes, set.len);
 	uint64_t n = cr_cursor_varint(&cur);
-	struct cr_piece before = { NULL, 0 };
+	struct cr_piece before = { "", 0 };
 
 	if (n == 0 || n > CR_XATTRS_MAX || n > cur.left / XATTR_MIN)
 		return "count of xattrs out of range";
@@ -323,7 +323,7 @@ static int owners_read(struct cr_cursor *cur, struct owners *ret)
 static int entries_read(struct cr_cursor *cur, struct owners *owners,
 			struct cr_leaf *leaf, uint32_t n)
 {
-	struct cr_piece before = { NULL, 0 };
+	struct cr_piece before = { "", 0 };
 
 	for (; leaf->entries < n; leaf->entries++) {
 		struct cr_entry *e = &leaf->entry[leaf->entries];
@@ -434,7 +434,7 @@ struct cr_id cr_refs_id(const struct cr_refs *refs, uint32_t i)
 static int children_read(struct cr_cursor *cur, struct cr_dnode *dnode,
 			 uint32_t n)
 {
-	struct cr_piece before = { NULL, 0 };
+	struct cr_piece before = { "", 0 };
 	uint64_t sum = 0;
 
 	for (; dnode->children < n; dnode->children++) {
