@@ -171,8 +171,8 @@ int cr_paper_parse(struct cr_piece text, uint8_t out[CR_BUNDLE_MAX])
 	sum = cr_hash_bytes("paper", typed.bytes, len);
 	if (!cr_secret_equal(sum.bytes, typed.bytes + len, CR_PAPER_SUM))
 		return cr_fail(CR_ECORRUPT,
-			       "paper key: the %u lines are not a whole key, "
-			       "or one is mistyped",
+			       "paper key: the %u lines do not agree as a "
+			       "whole: one is missing or mistyped",
 			       typed.lines);
 	memcpy(out, typed.bytes, len);
 	return (int)len;

@@ -244,9 +244,9 @@ static void the_whole_is_checked_too(void **state)
 		size_t per_line;
 		const char *said;
 	} cases[] = {
-		{ "good lines of a bad whole", "00000000", 24,
-		  "or one is mistyped" },
+		{ "good lines of a bad whole", "00000000", 24, "do not agree" },
 		{ "too few for a hash", "000000", 24, "not a whole key" },
+		{ "a hash of nothing", "0000000", 24, "not a whole key" },
 		{ "a symbol more than bytes need", "000000000", 24,
 		  "not a whole key" },
 		{ "bits left over", "0000000001", 24, "not a whole key" },
