@@ -258,7 +258,7 @@ int cr_trailer_parse(const uint8_t tail[CR_TRAILER_TAIL_LEN], uint64_t pack_len,
 	struct cr_cursor cur = cr_cursor(tail, CR_TRAILER_TAIL_LEN);
 	struct cr_trailer trailer = { 0 };
 	uint8_t magic[CR_MAGIC_LEN];
-	uint64_t place, before;
+	uint64_t place = 0, before;
 	int r;
 
 	cr_cursor_bytes(&cur, trailer.header, sizeof(trailer.header));

@@ -30,8 +30,8 @@
 #define CR_BOX_PK_LEN	  32
 
 /* 4.1 */
-#define CR_REPOSITORY_LEN  92
-#define CR_CHUNKER_GEAR	   1
+#define CR_REPOSITORY_LEN    92
+#define CR_CHUNKER_GEAR	     1
 #define CR_FILE_HASH_BLAKE2B 1
 
 /* 4.2 */
@@ -123,12 +123,12 @@ enum cr_coding {
 #define CR_XATTRS_MAX	    65536u
 
 /* 9 */
-#define CR_LLIST_MIN  256
-#define CR_LLIST_MAX  4096
-#define CR_LNODE_MIN  64
-#define CR_LNODE_MAX  1024
-#define CR_HOLES_FREE (1ull << 30) /* hashed through up to this much, */
-#define CR_HOLES_PER_BYTE 16	   /* plus so many times the data */
+#define CR_LLIST_MIN	  256
+#define CR_LLIST_MAX	  4096
+#define CR_LNODE_MIN	  64
+#define CR_LNODE_MAX	  1024
+#define CR_HOLES_FREE	  (1ull << 30) /* hashed through up to this much, */
+#define CR_HOLES_PER_BYTE 16	       /* plus so many times the data */
 
 /* 10 */
 #define CR_MANIFEST_MAX 131072u
