@@ -288,6 +288,27 @@ static void a_footer_is_whole_or_nothing(void **state)
 			       parse_three);
 }
 
+static void a_footer_has_at_most_65536_blocks(void **state)
+{
+	static struct block padding[CR_PACK_BLOCKS_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(padding); i++)
+		padding[i] = (struct block){ 0, 1, 1, 0, 0 };
+	for (uint32_t over = 0; over < 2; over++) {
+		cr_cleanup(cr_footer_release) struct cr_footer footer = { 0 };
+		cr_cleanup(cr_buf_release) struct cr_buf buf = { 0 };
+		uint32_t n = CR_PACK_BLOCKS_MAX + over;
+
+		put_footer(padding, n, n, &buf);
+		law_verdict(
+			cr_footer_parse((struct cr_piece){ buf.bytes, buf.len },
+					CR_PACK_META, CR_PACK_HEADER_LEN + n,
+					&footer),
+			over ? BAD : 0, "65537 blocks");
+	}
+}
+
 static void a_footer_has_a_greatest_length(void **state)
 {
 	static const struct block one = { 0, 3, 3, 1, 1 };
@@ -417,6 +438,8 @@ static void the_footer_lies_where_the_lengths_say(void **state)
 		  "footer of" },
 		{ "a large footer", CR_PACK_MAX, CR_FOOTER_MAX + 1, 0,
 		  "footer of" },
+		{ "the largest footer", CR_PACK_MAX, CR_FOOTER_MAX,
+		  CR_PACK_MAX - 288 - 4096 * 8 - CR_FOOTER_MAX, "" },
 		{ "all footer", 65536 + 8 + 288, 65536 - 256, 0, "footer of" },
 	};
 
@@ -543,6 +566,7 @@ int main(void)
 		cmocka_unit_test(a_count_must_fit_the_bytes),
 		cmocka_unit_test(blocks_lie_end_to_end),
 		cmocka_unit_test(a_footer_is_whole_or_nothing),
+		cmocka_unit_test(a_footer_has_at_most_65536_blocks),
 		cmocka_unit_test(a_footer_has_a_greatest_length),
 		cmocka_unit_test(what_is_parsed_is_encoded_again),
 		cmocka_unit_test(a_signature_binds_header_and_body),

@@ -81,6 +81,7 @@ static void a_head_out_of_bounds_is_refused(void **state)
 		{ "a reserved byte", 14, 1, BAD, "reserved" },
 		{ "the other one", 15, 1, BAD, "reserved" },
 		{ "number 0", 64, 0, BAD, "number 0" },
+		{ "epoch 1", 112, 1, 0, "" },
 		{ "epoch 0", 112, 0, BAD, "epoch 0" },
 		{ "epoch 1030", 113, 4, BAD, "epoch 1030" },
 		{ "another length", 196, BODY + 1, BAD, "body of 11 bytes" },
@@ -100,7 +101,7 @@ static void a_head_out_of_bounds_is_refused(void **state)
 			cr_manifest_head_parse(
 				(struct cr_piece){ buf.bytes, buf.len }, &ret),
 			cases[i].want, cases[i].said);
-		assert_int_equal(ret.seq, 0);
+		assert_int_equal(ret.seq, cases[i].want == 0 ? 7 : 0);
 	}
 }
 
@@ -427,6 +428,7 @@ static void forms_and_counts_are_checked(void **state)
 	} cases[] = {
 		{ "many paths more", 86, 0x7f, "paths are cut short" },
 		{ "paths beyond the bytes", 86, 0xff, "paths in" },
+		{ "tags beyond the bytes", 95, 0xff, "tags in" },
 		{ "a segment less", -FROM_SEGMENTS, 1, "1 segments" },
 		{ "a segment more", -FROM_SEGMENTS, 3, "3 segments" },
 		{ "segments without a count", -FROM_SEGMENTS, 0,
@@ -496,6 +498,40 @@ static void texts_have_two_forms(void **state)
 	}
 }
 
+static void a_text_has_1_to_512_pieces(void **state)
+{
+	static struct cr_id piece[CR_TEXT_PIECES];
+
+	(void)state;
+	for (uint32_t n = 1; n <= CR_TEXT_PIECES; n += CR_TEXT_PIECES - 1) {
+		cr_cleanup(cr_buf_release) struct cr_buf buf = { 0 };
+		struct body b;
+
+		sample(&b);
+		b.m.users_text =
+			(struct cr_text){ .piece = piece, .pieces = n };
+		assert_int_equal(cr_manifest_encode(&b.m, &buf), 0);
+		assert_int_equal(
+			parse_body((struct cr_piece){ buf.bytes, buf.len }), 0);
+	}
+}
+
+/* The byte after the empty path, the count of the tags, is a slash. */
+static void an_empty_path_is_none(void **state)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf buf = { 0 };
+	static struct cr_piece tag['/'];
+	struct body b;
+
+	(void)state;
+	sample(&b);
+	b.path[1].len = 0;
+	b.m.tags = (struct cr_strings){ tag, '/' };
+	assert_int_equal(cr_manifest_encode(&b.m, &buf), 0);
+	law_verdict(parse_body((struct cr_piece){ buf.bytes, buf.len }), BAD,
+		    "path 1 is not absolute");
+}
+
 static void a_body_has_a_greatest_length(void **state)
 {
 	static const uint8_t bytes[CR_MANIFEST_MAX + 1];
@@ -503,6 +539,8 @@ static void a_body_has_a_greatest_length(void **state)
 	(void)state;
 	law_verdict(parse_body((struct cr_piece){ bytes, sizeof(bytes) }), BAD,
 		    "body of 131073 bytes");
+	law_verdict(parse_body((struct cr_piece){ bytes, sizeof(bytes) - 1 }),
+		    BAD, "before the domain");
 }
 
 static void a_source_has_few_letters(void **state)
@@ -539,6 +577,8 @@ int main(void)
 		cmocka_unit_test(a_body_out_of_bounds_is_refused),
 		cmocka_unit_test(forms_and_counts_are_checked),
 		cmocka_unit_test(texts_have_two_forms),
+		cmocka_unit_test(a_text_has_1_to_512_pieces),
+		cmocka_unit_test(an_empty_path_is_none),
 		cmocka_unit_test(a_body_has_a_greatest_length),
 		cmocka_unit_test(a_source_has_few_letters),
 	};

@@ -76,6 +76,7 @@ static void a_field_out_of_bounds_is_refused(void **state)
 		{ "kind 0", 14, 0, -CR_ECORRUPT, "kind 0" },
 		{ "kind 3", 14, 3, -CR_ECORRUPT, "kind 3" },
 		{ "a reserved byte", 15, 1, -CR_ECORRUPT, "reserved" },
+		{ "epoch 1", 80, 1, 0, "" },
 		{ "epoch 0", 80, 0, -CR_ECORRUPT, "epoch 0" },
 		{ "epoch 1025 and more", 81, 4, -CR_ECORRUPT, "epoch 1029" },
 		{ "a reserved word", 84, 1, -CR_ECORRUPT, "reserved" },
@@ -100,12 +101,28 @@ static void a_field_out_of_bounds_is_refused(void **state)
 	}
 }
 
+static void epochs_are_counted_to_1024(void **state)
+{
+	uint8_t bytes[CR_PACK_HEADER_LEN];
+	struct cr_pack_header header = sample();
+
+	(void)state;
+	header.epoch = 1024;
+	cr_pack_header_encode(&header, bytes);
+	assert_int_equal(cr_pack_header_parse(bytes, &header), 0);
+	header.epoch = 1025;
+	cr_pack_header_encode(&header, bytes);
+	law_verdict(cr_pack_header_parse(bytes, &header), -CR_ECORRUPT,
+		    "epoch 1025");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_encoded_is_parsed),
 		cmocka_unit_test(fields_lie_where_the_specification_says),
 		cmocka_unit_test(a_field_out_of_bounds_is_refused),
+		cmocka_unit_test(epochs_are_counted_to_1024),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

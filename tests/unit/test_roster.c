@@ -232,6 +232,46 @@ static void a_body_is_whole_or_nothing(void **state)
 			       parse_body);
 }
 
+/* @n epochs, domains and keys: the owner, and readers. */
+static int parse_as_many_as(uint32_t n)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf buf = { 0 };
+	static struct cr_roster_epoch epoch[CR_ROSTER_EPOCHS];
+	static struct cr_roster_domain domain[CR_ROSTER_DOMAINS];
+	static struct cr_roster_key key[CR_ROSTER_KEYS];
+	static uint8_t grant[CR_BOX_OVERHEAD + 1];
+	struct cr_roster roster = { .epoch = epoch,
+				    .epochs = n,
+				    .domain = domain,
+				    .domains = n,
+				    .key = key,
+				    .keys = n };
+
+	assert_true(n <= CR_ROSTER_KEYS);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct cr_uid id = { { 1, (uint8_t)(i >> 8),
+					     (uint8_t)i } };
+
+		domain[i] = (struct cr_roster_domain){ .id = id, .epoch = n };
+		key[i] = (struct cr_roster_key){ .id = id,
+						 .role = CR_ROLE_READ,
+						 .grant = grant,
+						 .grant_len = sizeof(grant) };
+	}
+	key[0] = (struct cr_roster_key){ .id = key[0].id,
+					 .role = CR_ROLE_OWNER,
+					 .domain = domain[n - 1].id };
+	assert_int_equal(cr_roster_encode(&roster, &buf), 0);
+	return parse_body((struct cr_piece){ buf.bytes, buf.len });
+}
+
+static void one_to_1024_of_each_may_be(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_as_many_as(1), 0);
+	assert_int_equal(parse_as_many_as(1024), 0);
+}
+
 static void no_epoch(struct body *b)
 {
 	b->roster.epochs = 0;
@@ -487,6 +527,8 @@ static void a_body_has_a_greatest_length(void **state)
 	(void)state;
 	law_verdict(parse_body((struct cr_piece){ bytes, sizeof(bytes) }), BAD,
 		    "body of 1048577 bytes");
+	law_verdict(parse_body((struct cr_piece){ bytes, sizeof(bytes) - 1 }),
+		    BAD, "0 epochs");
 }
 
 static int parse_read_grant(struct cr_piece bytes)
@@ -606,6 +648,27 @@ static void a_grant_out_of_bounds_is_refused(void **state)
 	}
 }
 
+static void a_grant_is_for_at_most_1024_epochs(void **state)
+{
+	static struct cr_grant_epoch epoch[CR_ROSTER_EPOCHS + 1];
+
+	(void)state;
+	for (uint32_t i = 0; i < CR_ARRAY_LEN(epoch); i++)
+		epoch[i].epoch = i + 1;
+	for (uint32_t over = 0; over < 2; over++) {
+		cr_cleanup(cr_buf_release) struct cr_buf buf = { 0 };
+		const struct cr_grant grant = {
+			.epoch = epoch, .epochs = CR_ROSTER_EPOCHS + over
+		};
+
+		assert_int_equal(cr_grant_encode(CR_ROLE_READ, &grant, &buf),
+				 0);
+		law_verdict(parse_read_grant(
+				    (struct cr_piece){ buf.bytes, buf.len }),
+			    over ? BAD : 0, "1025 epochs");
+	}
+}
+
 static void a_put_grant_has_an_epoch(void **state)
 {
 	uint8_t bytes[1 + 2 * CR_KEY_LEN] = { 0 };
@@ -634,11 +697,13 @@ int main(void)
 		cmocka_unit_test(an_object_has_a_greatest_length),
 		cmocka_unit_test(a_body_that_is_encoded_is_parsed),
 		cmocka_unit_test(a_body_is_whole_or_nothing),
+		cmocka_unit_test(one_to_1024_of_each_may_be),
 		cmocka_unit_test(a_body_out_of_bounds_is_refused),
 		cmocka_unit_test(forms_and_counts_are_checked),
 		cmocka_unit_test(a_body_has_a_greatest_length),
 		cmocka_unit_test(a_grant_that_is_encoded_is_parsed),
 		cmocka_unit_test(a_grant_out_of_bounds_is_refused),
+		cmocka_unit_test(a_grant_is_for_at_most_1024_epochs),
 		cmocka_unit_test(a_put_grant_has_an_epoch),
 		cmocka_unit_test(a_released_grant_is_wiped),
 	};

@@ -143,6 +143,25 @@ static void a_segment_has_a_greatest_length(void **state)
 		    -CR_ECORRUPT, "after the last pack");
 }
 
+static void a_segment_has_a_greatest_count(void **state)
+{
+	enum { LEAST = 8 + 256 + 4 + CR_SEAL_OVERHEAD };
+
+	(void)state;
+	for (uint32_t over = 0; over < 2; over++) {
+		cr_cleanup(cr_buf_release) struct cr_buf buf = { 0 };
+		struct cr_segment segment;
+
+		put_segment(CR_SEGMENT_PACKS_MAX + over, 0, &buf);
+		cr_buf_zero(&buf, (CR_SEGMENT_PACKS_MAX + over) * LEAST);
+		assert_int_equal(cr_buf_error(&buf), 0);
+		assert_int_equal(cr_segment_parse((struct cr_piece){ buf.bytes,
+								     buf.len },
+						  &segment),
+				 over ? -CR_ECORRUPT : 0);
+	}
+}
+
 static void a_segment_names_itself(void **state)
 {
 	struct cr_id id = cr_segment_id(law_text("bytes"));
@@ -159,6 +178,7 @@ int main(void)
 		cmocka_unit_test(a_segment_is_whole_or_nothing),
 		cmocka_unit_test(a_field_out_of_bounds_is_refused),
 		cmocka_unit_test(a_segment_has_a_greatest_length),
+		cmocka_unit_test(a_segment_has_a_greatest_count),
 		cmocka_unit_test(a_segment_names_itself),
 	};
 
