@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/write/content.h"
+
+#include <unistd.h>
+
+#include "store/base/error.h"
+#include "store/codec/chunker.h"
+#include "store/write/list_builder.h"
+
+/* Room for the longest chunk and for reading on. */
+#define READ_LEN   (1u << 20)
+#define BUFFER_LEN (CR_CHUNK_MAX + READ_LEN)
+
+struct cr_ingester {
+	struct cr_writer *writer;  /* borrowed */
+	struct cr_stream *stream;  /* owned */
+	atomic_ullong *read_bytes; /* borrowed; may be NULL */
+	struct cr_gear gear;
+	uint8_t *buffer;  /* owned; BUFFER_LEN */
+	uint8_t *samples; /* owned */
+};
+
+/* One file on its way. */
+struct job {
+	struct cr_ingester *ing;
+	int fd;
+	bool seekable;
+	enum cr_size_class size_class;
+	uint64_t size; /* where reading ends, if it does not before */
+	struct cr_list_builder list;
+	struct cr_file_hash hash;
+	bool hash_wanted, hash_begun;
+	struct cr_list_item held; /* the first chunk, until there is a second */
+	bool holds;
+	uint32_t items;
+	int source_error; /* positive errno */
+	struct cr_stored_content *ret;
+
+	/* The run being read: buffer[start..end) is not cut yet. */
+	uint64_t read_at; /* file offset of buffer[end] */
+	uint64_t run_end;
+	size_t start, end;
+	bool run_over;
+};
+
+int cr_ingester_new(struct cr_writer *writer, atomic_ullong *read_bytes,
+		    struct cr_ingester **ret)
+{
+	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing =
+		calloc(1, sizeof(*ing));
+	int r;
+
+	if (!ing)
+		return -ENOMEM;
+	ing->writer = writer;
+	ing->read_bytes = read_bytes;
+	ing->buffer = malloc(BUFFER_LEN);
+	ing->samples = malloc(CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN);
+	if (!ing->buffer || !ing->samples)
+		return -ENOMEM;
+	cr_gear_init(&ing->gear, &cr_writer_domain(writer)->chunker_key);
+	r = cr_stream_new(writer, &ing->stream);
+	if (r < 0)
+		return r;
+	*ret = cr_take(ing);
+	return 0;
+}
+
+void cr_ingester_free(struct cr_ingester *ing)
+{
+	if (!ing)
+		return;
+	cr_stream_free(ing->stream);
+	if (ing->buffer)
+		explicit_bzero(ing->buffer, BUFFER_LEN);
+	free(ing->buffer);
+	free(ing->samples);
+	free(ing);
+}
+
+struct cr_stream *cr_ingester_stream(struct cr_ingester *ing)
+{
+	return ing->stream;
+}
+
+/* ---- Reading
+ * ----------------------------------------------------------------------- */
+
+/* Up to @len bytes; 0 is the end or, with job->source_error, a failure. */
+static size_t read_some(struct job *job, uint8_t *to, size_t len,
+			uint64_t offset)
+{
+	ssize_t n;
+
+	do
+		n = job->seekable ? pread(job->fd, to, len, (off_t)offset)
+				  : read(job->fd, to, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		job->source_error = errno;
+		return 0;
+	}
+	if (job->ing->read_bytes)
+		(void)atomic_fetch_add(job->ing->read_bytes,
+				       (unsigned long long)n);
+	return (size_t)n;
+}
+
+/* Have a longest chunk's worth in the buffer, or all that is left of the run.
+ */
+static void fill(struct job *job)
+{
+	uint8_t *buffer = job->ing->buffer;
+
+	if (job->run_over || job->end - job->start >= CR_CHUNK_MAX)
+		return;
+	memmove(buffer, buffer + job->start, job->end - job->start);
+	job->end -= job->start;
+	job->start = 0;
+	while (!job->run_over && job->end < CR_CHUNK_MAX) {
+		uint64_t left = job->run_end - job->read_at;
+		size_t room = BUFFER_LEN - job->end;
+		size_t want = (size_t)cr_min(left, (uint64_t)room);
+		size_t got = want > 0 ? read_some(job, buffer + job->end, want,
+						  job->read_at)
+				      : 0;
+
+		/* Shorter than it was said to be: what is there is what counts.
+		 */
+		job->run_over = got == 0;
+		job->end += got;
+		job->read_at += got;
+	}
+}
+
+/* ---- Items of the list
+ * ---------------------------------------------------------------- */
+
+static int flush_held(struct job *job)
+{
+	if (!job->holds)
+		return 0;
+	job->holds = false;
+	return cr_list_builder_add(&job->list, &job->held);
+}
+
+static int add_item(struct job *job, const struct cr_list_item *item)
+{
+	int r;
+
+	job->ret->size += item->len;
+	if (!item->hole)
+		job->ret->data_bytes += item->len;
+	if (job->items++ == 0) {
+		job->held = *item;
+		job->holds = true;
+		return 0;
+	}
+	r = flush_held(job);
+	return r < 0 ? r : cr_list_builder_add(&job->list, item);
+}
+
+static int add_chunk(struct job *job, const uint8_t *bytes, size_t len)
+{
+	struct cr_list_item item = { .len = len };
+	bool more = !(job->run_over && job->start + len == job->end &&
+		      job->run_end >= job->size);
+	int r;
+
+	/* A file of one chunk has no list and needs no hash of its own. */
+	if (job->hash_wanted && (job->hash_begun || more)) {
+		if (!job->hash_begun)
+			cr_file_hash_init(&job->hash);
+		job->hash_begun = true;
+		cr_file_hash_update(&job->hash, bytes, len);
+	}
+	r = cr_stream_put(job->ing->stream, CR_CHUNK_DATA,
+			  (struct cr_piece){ bytes, len },
+			  job->size_class == CR_CLASS_64K, &item.id);
+	return r < 0 ? r : add_item(job, &item);
+}
+
+static int add_hole(struct job *job, uint64_t len)
+{
+	struct cr_list_item item = { .len = len, .hole = true };
+
+	if (len == 0)
+		return 0;
+	if (job->hash_wanted) {
+		if (!job->hash_begun)
+			cr_file_hash_init(&job->hash);
+		job->hash_begun = true;
+		cr_file_hash_zeros(&job->hash, len);
+	}
+	return add_item(job, &item);
+}
+
+/* Cut and store the data run [offset, end). */
+static int ingest_run(struct job *job, uint64_t offset, uint64_t end)
+{
+	job->read_at = offset;
+	job->run_end = end;
+	job->start = job->end = 0;
+	job->run_over = false;
+	for (;;) {
+		const uint8_t *at;
+		size_t len;
+		int r;
+
+		fill(job);
+		if (job->source_error || job->start == job->end)
+			return 0;
+		at = job->ing->buffer + job->start;
+		len = cr_chunk_cut(&job->ing->gear, job->size_class, at,
+				   job->end - job->start);
+		r = add_chunk(job, at, len);
+		if (r < 0)
+			return r;
+		job->start += len;
+	}
+}
+
+/* ---- Holes
+ * ------------------------------------------------------------------------------
+ */
+
+/*
+ * The data run at or after @offset: [*from, *to).  Without one *from is the
+ * size.  File systems that know nothing of holes say so by EINVAL.
+ */
+static void next_run(struct job *job, uint64_t offset, uint64_t *from,
+		     uint64_t *to)
+{
+	off_t data = lseek(job->fd, (off_t)offset, SEEK_DATA);
+	off_t hole;
+
+	*from = *to = job->size;
+	if (data < 0) {
+		if (errno != ENXIO)
+			*from = offset;
+		return;
+	}
+	*from = cr_min((uint64_t)data, job->size);
+	hole = lseek(job->fd, data, SEEK_HOLE);
+	if (hole > data)
+		*to = cr_min((uint64_t)hole, job->size);
+}
+
+/* Whether the whole-file hash is worth its zeros (section 9). */
+static bool hash_pays(struct job *job)
+{
+	uint64_t data = 0, at = 0, holes;
+
+	while (at < job->size) {
+		uint64_t from, to;
+
+		next_run(job, at, &from, &to);
+		data += to - from;
+		at = to;
+	}
+	holes = job->size - data;
+	return holes <= CR_HOLES_FREE ||
+	       (holes - CR_HOLES_FREE) / CR_HOLES_PER_BYTE <= data;
+}
+
+static int ingest_sparse(struct job *job)
+{
+	uint64_t at = 0;
+
+	while (at < job->size && !job->source_error) {
+		uint64_t from, to;
+		int r;
+
+		next_run(job, at, &from, &to);
+		r = add_hole(job, from - at);
+		if (r == 0 && from < to)
+			r = ingest_run(job, from, to);
+		if (r < 0)
+			return r;
+		/* Cut short under the reader: the rest is not there. */
+		if (from < to && job->read_at < to)
+			return 0;
+		at = to;
+	}
+	return 0;
+}
+
+/* ---- Ends
+ * ----------------------------------------------------------------------------------
+ */
+
+static int finish(struct job *job)
+{
+	struct cr_stored_content *ret = job->ret;
+	struct cr_id hash;
+	int r;
+
+	ret->size_class = (uint8_t)job->size_class;
+	if (job->items == 0)
+		return 0;
+	if (job->items == 1 && !job->held.hole) {
+		ret->content = CR_CONTENT_CHUNK;
+		ret->id = job->held.id;
+		return 0;
+	}
+	r = flush_held(job);
+	if (r < 0)
+		return r;
+	if (job->hash_begun)
+		hash = cr_file_hash_final(&job->hash);
+	return cr_list_builder_finish(&job->list,
+				      job->hash_begun ? &hash : NULL,
+				      &ret->content, &ret->id);
+}
+
+static int ingest_tiny(struct job *job)
+{
+	size_t got = 0;
+
+	while (got < job->size) {
+		size_t n = read_some(job, job->ret->inlined + got,
+				     (size_t)job->size - got, got);
+
+		if (n == 0)
+			break;
+		got += n;
+	}
+	job->ret->size = job->ret->data_bytes = got;
+	job->ret->content = got > 0 ? CR_CONTENT_INLINE : CR_CONTENT_NONE;
+	return 0;
+}
+
+static bool incompressible(struct job *job)
+{
+	uint8_t *samples = job->ing->samples;
+
+	if (job->size < CR_CLASS_SAMPLE_MIN)
+		return false;
+	for (unsigned int k = 0; k < CR_CLASS_SAMPLES; k++) {
+		ssize_t n = pread(job->fd, samples + k * CR_CLASS_SAMPLE_LEN,
+				  CR_CLASS_SAMPLE_LEN,
+				  (off_t)cr_class_sample_offset(job->size, k));
+
+		if (n != CR_CLASS_SAMPLE_LEN)
+			return false; /* the reading proper will say why */
+	}
+	return cr_class_incompressible(samples);
+}
+
+static int ingest(struct job *job, uint8_t previous)
+{
+	uint64_t from = 0, to = job->size;
+	int r;
+
+	if (job->seekable && job->size > 0)
+		next_run(job, 0, &from, &to);
+	if (job->seekable && from == 0 && to == job->size &&
+	    job->size <= CR_INLINE_MAX)
+		return ingest_tiny(job);
+	job->size_class =
+		!job->seekable
+			? CR_CLASS_16K
+			: cr_class_of(job->size, incompressible(job), previous);
+	job->hash_wanted = true;
+	if (from == 0 && to == job->size) {
+		r = ingest_run(job, 0, job->size);
+	} else {
+		job->hash_wanted = hash_pays(job);
+		r = ingest_sparse(job);
+	}
+	if (r < 0 || job->source_error)
+		return r;
+	return finish(job);
+}
+
+static int run(struct job *job, uint8_t previous, int *source_error)
+{
+	int r;
+
+	*job->ret = (struct cr_stored_content){ 0 };
+	cr_list_builder_init(&job->list, job->ing->writer);
+	r = ingest(job, previous);
+	cr_list_builder_release(&job->list);
+	*source_error = job->source_error;
+	return r;
+}
+
+int cr_ingest_file(struct cr_ingester *ing, int fd, uint64_t size,
+		   uint8_t previous, struct cr_stored_content *ret,
+		   int *source_error)
+{
+	struct job job = {
+		.ing = ing, .fd = fd, .seekable = true, .size = size, .ret = ret
+	};
+
+	return run(&job, previous, source_error);
+}
+
+int cr_ingest_stream(struct cr_ingester *ing, int fd,
+		     struct cr_stored_content *ret, int *source_error)
+{
+	struct job job = {
+		.ing = ing, .fd = fd, .size = INT64_MAX, .ret = ret
+	};
+
+	return run(&job, 0, source_error);
+}

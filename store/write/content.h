@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * content.h - store the bytes of one file or stream: find its holes, cut its
+ * runs, hash, deduplicate, list.  FORMAT.md sections 5 and 9.
+ *
+ * An ingester belongs to one thread.
+ */
+#ifndef STORE_WRITE_CONTENT_H
+#define STORE_WRITE_CONTENT_H
+
+#include <stdatomic.h>
+
+#include "store/codec/tree.h"
+#include "store/write/writer.h"
+
+struct cr_ingester;
+
+/* What a file holds, as its entry and its leaf's refs will say it. */
+struct cr_stored_content {
+	uint8_t content;    /* CR_CONTENT_NONE to _LNODE */
+	uint8_t size_class; /* for CHUNK and above */
+	struct cr_id id;    /* for CHUNK and above */
+	uint64_t size;	    /* bytes stored, holes included */
+	uint64_t data_bytes;
+	uint8_t inlined[CR_INLINE_MAX];
+};
+
+static inline bool cr_stored_has_holes(const struct cr_stored_content *c)
+{
+	return c->data_bytes != c->size;
+}
+
+/* @read_bytes (may be NULL) is raised as bytes are read: for progress. */
+cr_must_check int cr_ingester_new(struct cr_writer *writer,
+				  atomic_ullong *read_bytes,
+				  struct cr_ingester **ret);
+void cr_ingester_free(struct cr_ingester *ing);
+struct cr_stream *cr_ingester_stream(struct cr_ingester *ing);
+
+/*
+ * Store a regular file of @size bytes (as fstat() just said).  @previous is the
+ * class it had, or 0.  A read error of the source goes to *@source_error (a
+ * positive errno; then @ret is not set) and the return value is 0: a negative
+ * value is an error of the repository.
+ */
+cr_must_check int cr_ingest_file(struct cr_ingester *ing, int fd, uint64_t size,
+				 uint8_t previous,
+				 struct cr_stored_content *ret,
+				 int *source_error);
+
+/* Store what @fd, a pipe, gives until it ends. */
+cr_must_check int cr_ingest_stream(struct cr_ingester *ing, int fd,
+				   struct cr_stored_content *ret,
+				   int *source_error);
+
+static inline void cr_ingester_freep(struct cr_ingester **ing)
+{
+	cr_ingester_free(*ing);
+}
+
+#endif

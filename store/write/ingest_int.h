@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ingest_int.h - what the parts of an ingest share; see ingest.h.
+ */
+#ifndef STORE_WRITE_INGEST_INT_H
+#define STORE_WRITE_INGEST_INT_H
+
+#include <pthread.h>
+
+#include "store/write/dir_builder.h"
+#include "store/write/ingest.h"
+#include "store/write/live.h"
+
+#define SLICE_ITEMS  1024
+#define JOB_ITEMS    128	/* files a job, at most, */
+#define JOB_BYTES    (8u << 20) /* and bytes, but for a single file */
+#define QUEUED_ITEMS 16384	/* stat'ed, not yet encoded */
+
+/* A directory that is being backed up. */
+struct cr_dirwork {
+	int fd;	      /* owned */
+	char *path;   /* owned; within the snapshot, "" for the root */
+	char *fs_top; /* owned; where its file system begins in the source */
+	struct cr_live_stat st;
+	atomic_uint users;    /* walker, jobs and events */
+	struct cr_item *self; /* borrowed: its entry in the slice above */
+
+	/* Of the encoder: */
+	struct cr_dir_builder builder;
+	struct cr_noted_dir *noted; /* owned */
+	bool failed;		    /* could not be listed to the end */
+};
+
+/* One entry on its way. */
+struct cr_item {
+	const char *name; /* borrowed: the slice's names */
+	struct cr_live_stat st;
+	struct cr_known_file known; /* files: what is known or found out */
+	struct cr_buf xattrs;	    /* owned: the set */
+	struct cr_buf target;	    /* owned: of a symlink */
+	uint8_t marks;
+	bool read;	     /* a worker is to read it */
+	bool changed;	     /* it was known, as something else */
+	bool racy;	     /* too young to be trusted next time */
+	bool gone;	     /* not stored: vanished, unreadable */
+	struct cr_id dir_id; /* directories, when encoded */
+	struct cr_hint dir_hint;
+	uint8_t dir_content;
+};
+
+/* Up to SLICE_ITEMS neighbours in one directory. */
+struct cr_slice {
+	struct cr_dirwork *dir; /* a user of it */
+	struct cr_buf names;
+	struct cr_item *item; /* owned */
+	size_t items;
+	unsigned int jobs; /* under: ingest lock; not finished yet */
+};
+
+struct cr_job {
+	struct cr_slice *slice;
+	size_t first, end;
+	struct cr_job *next;
+};
+
+enum cr_event_type { CR_EVENT_BEGIN, CR_EVENT_SLICE, CR_EVENT_END };
+
+struct cr_event {
+	enum cr_event_type type;
+	struct cr_dirwork *dir; /* BEGIN, END */
+	struct cr_slice *slice; /* SLICE: owned */
+	struct cr_event *next;
+};
+
+struct cr_queue_event {
+	struct cr_event *first, **last;
+};
+
+struct cr_ingest {
+	struct cr_ingest_options opt;
+	struct cr_ingest_progress progress;
+	struct cr_live_stat repository, state; /* never entered */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;			    /* anything below */
+	struct cr_job *first_job, **last_job;	    /* under: lock */
+	struct cr_event *first_event, **last_event; /* under: lock */
+	size_t queued_items;			    /* under: lock */
+	bool walked;	  /* under: lock; no more jobs or events */
+	int failed;	  /* under: lock; the first fatal error */
+	char *failed_why; /* under: lock; owned */
+
+	pthread_mutex_t warn_lock;
+	struct cr_buf warnings; /* under: warn_lock */
+	uint64_t warned;	/* under: warn_lock */
+	struct cr_buf mounts;	/* of the walker */
+
+	/* Of the encoder: */
+	struct cr_stream *stream;    /* owned; NULL in a dry run */
+	struct cr_buf uids, gids;    /* uint32_t, sorted */
+	struct cr_buf users, groups; /* text */
+	struct cr_manifest totals;
+	struct cr_item root;
+	struct cr_dirwork **open;
+	size_t opens, open_room;
+};
+
+/* ingest.c */
+void cr_ingest_fail(struct cr_ingest *ingest, int error);
+bool cr_ingest_failed(struct cr_ingest *ingest);
+cr_printf(4, 5) void cr_ingest_warn(struct cr_ingest *ingest,
+				    const struct cr_dirwork *dir,
+				    const char *name, const char *fmt, ...);
+cr_must_check int cr_dirwork_new(const char *path, const char *fs_top,
+				 struct cr_dirwork **ret);
+void cr_dirwork_use(struct cr_dirwork *dir);
+void cr_dirwork_drop(struct cr_dirwork *dir); /* accepts NULL */
+void cr_item_release(struct cr_item *item);
+void cr_slice_free(struct cr_slice *slice);
+static inline void cr_slice_freep(struct cr_slice **slice)
+{
+	cr_slice_free(*slice);
+}
+
+/* Queues.  Pushing takes what is given, also when it fails. */
+cr_must_check int cr_ingest_push_job(struct cr_ingest *ingest,
+				     struct cr_slice *slice, size_t first,
+				     size_t end);
+cr_must_check int cr_ingest_push_event(struct cr_ingest *ingest,
+				       enum cr_event_type type,
+				       struct cr_dirwork *dir,
+				       struct cr_slice *slice);
+
+/* ingest_walk.c: on the caller's thread.  The root's item is filled in. */
+cr_must_check int cr_ingest_walk(struct cr_ingest *ingest);
+/* ingest_work.c: the body of a worker; @arg is the ingest. */
+void *cr_ingest_work(void *arg);
+/* ingest_encode.c: the body of the encoder. */
+void *cr_ingest_encode(void *arg);
+/* Store a set of xattrs over CR_INLINE_MAX as an object; note it in @file. */
+cr_must_check int cr_ingest_take_xattrs(struct cr_ingest *ingest,
+					struct cr_item *item);
+/* Name tables of the uids and gids that were met. */
+cr_must_check int cr_ingest_name_tables(struct cr_ingest *ingest);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ingest_work.c - what a worker does: read the files of a job.
+ */
+#include <fcntl.h>
+#include <time.h>
+
+#include "store/base/error.h"
+#include "store/write/ingest_int.h"
+
+#define RETRIES	     2 /* of a file that changes under the reader */
+#define RACY_SECONDS 2
+
+/* The next job; NULL when there will be none. */
+static struct cr_job *take_job(struct cr_ingest *ingest)
+{
+	struct cr_job *job;
+
+	(void)pthread_mutex_lock(&ingest->lock);
+	while (!ingest->first_job && !ingest->walked && ingest->failed == 0)
+		(void)pthread_cond_wait(&ingest->changed, &ingest->lock);
+	job = ingest->failed ? NULL : ingest->first_job;
+	if (job) {
+		ingest->first_job = job->next;
+		if (!ingest->first_job)
+			ingest->last_job = &ingest->first_job;
+	}
+	(void)pthread_mutex_unlock(&ingest->lock);
+	return job;
+}
+
+static void finish_job(struct cr_ingest *ingest, struct cr_job *job)
+{
+	(void)pthread_mutex_lock(&ingest->lock);
+	job->slice->jobs--;
+	(void)pthread_cond_broadcast(&ingest->changed);
+	(void)pthread_mutex_unlock(&ingest->lock);
+	free(job);
+}
+
+static bool same_time(const struct cr_time *a, const struct cr_time *b)
+{
+	return a->sec == b->sec && a->nsec == b->nsec;
+}
+
+static bool same_file(const struct cr_live_stat *a,
+		      const struct cr_live_stat *b)
+{
+	return a->entry.size == b->entry.size &&
+	       same_time(&a->entry.mtime, &b->entry.mtime) &&
+	       same_time(&a->entry.ctime, &b->entry.ctime);
+}
+
+/* A change within the clock's grain would not be seen next time. */
+static bool is_racy(const struct cr_live_stat *st)
+{
+	struct timespec now;
+	int64_t newest = cr_max(st->entry.mtime.sec, st->entry.ctime.sec);
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return newest > now.tv_sec - RACY_SECONDS;
+}
+
+int cr_ingest_take_xattrs(struct cr_ingest *ingest, struct cr_item *item)
+{
+	struct cr_known_file *known = &item->known;
+	struct cr_piece set = { item->xattrs.bytes, item->xattrs.len };
+
+	known->has &= (uint8_t) ~(CR_HAS_XATTR_HERE | CR_HAS_XATTR_OBJECT);
+	known->xattrs = (struct cr_piece){ NULL, 0 };
+	if (set.len == 0)
+		return 0;
+	if (set.len <= CR_INLINE_MAX) {
+		known->has |= CR_HAS_XATTR_HERE;
+		known->xattrs = set;
+		return 0;
+	}
+	known->has |= CR_HAS_XATTR_OBJECT;
+	if (!ingest->opt.writer)
+		return 0;
+	return cr_writer_put_object(ingest->opt.writer, CR_CHUNK_XATTR, set,
+				    (struct cr_piece){ NULL, 0 },
+				    &known->xattr_id, NULL);
+}
+
+static int read_xattrs(struct cr_ingest *ingest, const struct cr_dirwork *dir,
+		       struct cr_item *item, int fd)
+{
+	int r;
+
+	cr_buf_clear(&item->xattrs);
+	r = cr_live_xattrs(fd, "", &item->xattrs, &item->known.has_acl);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		cr_ingest_warn(ingest, dir, item->name,
+			       "extended attributes: %s", strerrordesc_np(-r));
+		item->marks |= CR_MARK_INCOMPLETE;
+	}
+	return cr_ingest_take_xattrs(ingest, item);
+}
+
+static void not_read(struct cr_ingest *ingest, const struct cr_dirwork *dir,
+		     struct cr_item *item, int error)
+{
+	item->gone = true;
+	if (error == ENOENT || error == ESTALE)
+		cr_ingest_warn(ingest, dir, item->name,
+			       "vanished while it was backed up");
+	else
+		cr_ingest_warn(ingest, dir, item->name, "%s",
+			       strerrordesc_np(error));
+}
+
+/* Read the open file once.  1: it held still; 0: it moved. */
+static int read_once(struct cr_ingest *ingest, struct cr_ingester *ing,
+		     const struct cr_dirwork *dir, struct cr_item *item, int fd)
+{
+	struct cr_known_file *known = &item->known;
+	uint8_t previous = known->content.size_class;
+	struct cr_live_stat after;
+	int source_error = 0;
+	int r;
+
+	known->has = 0;
+	known->flags = cr_live_flags(fd);
+	if (known->flags)
+		known->has |= CR_HAS_FLAGS;
+	r = read_xattrs(ingest, dir, item, fd);
+	if (r == 0)
+		r = cr_ingest_file(ing, fd, item->st.entry.size, previous,
+				   &known->content, &source_error);
+	if (r < 0)
+		return r;
+	if (source_error || cr_live_stat(fd, "", &after) < 0) {
+		not_read(ingest, dir, item, source_error ? source_error : EIO);
+		return 1;
+	}
+	if (cr_stored_has_holes(&known->content))
+		known->has |= CR_HAS_HOLES;
+	if (same_file(&item->st, &after) &&
+	    known->content.size == item->st.entry.size)
+		return 1;
+	item->st = after;
+	return 0;
+}
+
+static int read_file(struct cr_ingest *ingest, struct cr_ingester *ing,
+		     const struct cr_dirwork *dir, struct cr_item *item)
+{
+	cr_cleanup(cr_closep) int fd = -1;
+	int r = cr_live_open(dir->fd, item->name, &item->st, &fd);
+
+	if (r < 0) {
+		not_read(ingest, dir, item, -r);
+		return 0;
+	}
+	r = cr_live_stat(fd, "", &item->st);
+	if (r < 0) {
+		not_read(ingest, dir, item, -r);
+		return 0;
+	}
+	for (int tries = 0; tries <= RETRIES; tries++) {
+		r = read_once(ingest, ing, dir, item, fd);
+		if (r != 0)
+			break;
+	}
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		item->marks |= CR_MARK_CHANGED;
+		cr_ingest_warn(ingest, dir, item->name,
+			       "changed while it was read");
+	}
+	item->racy = r == 0 || is_racy(&item->st);
+	item->st.entry.size = item->known.content.size;
+	return 0;
+}
+
+static int do_job(struct cr_ingest *ingest, struct cr_ingester *ing,
+		  const struct cr_job *job)
+{
+	for (size_t i = job->first; i < job->end; i++) {
+		struct cr_item *item = &job->slice->item[i];
+		int r;
+
+		if (!item->read)
+			continue;
+		if (cr_ingest_failed(ingest))
+			return 0;
+		r = read_file(ingest, ing, job->slice->dir, item);
+		if (r < 0)
+			return r;
+		(void)atomic_fetch_add(&ingest->progress.files, 1);
+		(void)atomic_fetch_add(&ingest->progress.bytes,
+				       item->st.entry.size);
+	}
+	return 0;
+}
+
+void *cr_ingest_work(void *arg)
+{
+	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing = NULL;
+	struct cr_ingest *ingest = arg;
+	struct cr_job *job;
+	int r = 0;
+
+	if (ingest->opt.writer)
+		r = cr_ingester_new(ingest->opt.writer,
+				    &ingest->progress.bytes_read, &ing);
+	while (r == 0 && (job = take_job(ingest))) {
+		if (ing)
+			r = do_job(ingest, ing, job);
+		finish_job(ingest, job);
+	}
+	if (r == 0 && ing)
+		r = cr_stream_flush(cr_ingester_stream(ing));
+	if (r < 0)
+		cr_ingest_fail(ingest, r);
+	return NULL;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/write/live.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "store/base/error.h"
+#include "store/codec/tree_encode.h"
+
+/* Flags that mean something on another machine. */
+#define FLAGS_KEPT                                                     \
+	(FS_COMPR_FL | FS_SYNC_FL | FS_IMMUTABLE_FL | FS_APPEND_FL |   \
+	 FS_NODUMP_FL | FS_NOATIME_FL | FS_DIRSYNC_FL | FS_TOPDIR_FL | \
+	 FS_NOCOW_FL | FS_PROJINHERIT_FL)
+
+#define XATTR_SET_MAX 200000u /* fits an object with room to spare */
+
+static uint8_t entry_type(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return CR_ENTRY_FILE;
+	case S_IFDIR:
+		return CR_ENTRY_DIRECTORY;
+	case S_IFLNK:
+		return CR_ENTRY_SYMLINK;
+	case S_IFCHR:
+		return CR_ENTRY_CHAR;
+	case S_IFBLK:
+		return CR_ENTRY_BLOCK;
+	case S_IFIFO:
+		return CR_ENTRY_FIFO;
+	default:
+		return CR_ENTRY_SOCKET;
+	}
+}
+
+static struct cr_time time_of(const struct statx_timestamp *ts)
+{
+	return (struct cr_time){ ts->tv_sec, ts->tv_nsec };
+}
+
+int cr_live_stat(int fd, const char *name, struct cr_live_stat *ret)
+{
+	struct statx st;
+	struct cr_entry *e = &ret->entry;
+
+	if (statx(fd, name,
+		  AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+		  STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0)
+		return -errno;
+	*ret = (struct cr_live_stat){
+		.device = makedev(st.stx_dev_major, st.stx_dev_minor),
+		.inode = st.stx_ino,
+		.mount = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0,
+		.type = st.stx_mode & S_IFMT,
+	};
+	e->type = entry_type(st.stx_mode);
+	e->mode = st.stx_mode & 07777;
+	e->uid = st.stx_uid;
+	e->gid = st.stx_gid;
+	e->mtime = time_of(&st.stx_mtime);
+	e->ctime = time_of(&st.stx_ctime);
+	e->nlink = cr_max(st.stx_nlink, 1u);
+	if (e->type <= CR_ENTRY_SYMLINK)
+		e->size = st.stx_size;
+	e->data_bytes = e->size;
+	if (e->type == CR_ENTRY_CHAR || e->type == CR_ENTRY_BLOCK) {
+		e->dev_major = st.stx_rdev_major;
+		e->dev_minor = st.stx_rdev_minor;
+	}
+	return 0;
+}
+
+int cr_live_open(int dir, const char *name, const struct cr_live_stat *expect,
+		 int *ret)
+{
+	cr_cleanup(cr_closep) int fd = -1;
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	struct cr_live_stat is;
+	int r;
+
+	if (expect->type == S_IFDIR)
+		flags |= O_DIRECTORY;
+	fd = openat(dir, name, flags | O_NOATIME);
+	if (fd < 0 && errno == EPERM)
+		fd = openat(dir, name, flags);
+	if (fd < 0)
+		return -errno;
+	r = cr_live_stat(fd, "", &is);
+	if (r < 0)
+		return r;
+	if (is.device != expect->device || is.inode != expect->inode ||
+	    is.type != expect->type)
+		return -ESTALE;
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b, void *base)
+{
+	return strcmp((const char *)base + *(const size_t *)a,
+		      (const char *)base + *(const size_t *)b);
+}
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
+int cr_live_names(int fd, struct cr_buf *names, struct cr_buf *offsets)
+{
+	cr_cleanup(closedirp) DIR *dir = NULL;
+	const struct dirent *entry;
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (own < 0)
+		return -errno;
+	dir = fdopendir(own);
+	if (!dir) {
+		int r = -errno;
+
+		cr_closep(&own);
+		return r;
+	}
+	while (errno = 0, (entry = readdir(dir))) {
+		size_t at = names->len;
+
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		cr_buf_put(names, entry->d_name, strlen(entry->d_name) + 1);
+		cr_buf_put(offsets, &at, sizeof(at));
+	}
+	if (errno)
+		return -errno;
+	if (cr_buf_error(names) < 0 || cr_buf_error(offsets) < 0)
+		return -ENOMEM;
+	if (offsets->len > 0)
+		qsort_r(offsets->bytes, offsets->len / sizeof(size_t),
+			sizeof(size_t), compare_names, names->bytes);
+	return 0;
+}
+
+/* ---- xattrs
+ * -------------------------------------------------------------------- */
+
+/*
+ * Xattrs of what cannot be opened (a symlink, a device) are reached through
+ * the directory's descriptor; the l calls follow nothing at the end.
+ */
+static int xattr_path(int dir, const char *name, char **ret)
+{
+	int n = *name ? asprintf(ret, "/proc/self/fd/%d/%s", dir, name)
+		      : asprintf(ret, "/proc/self/fd/%d/.", dir);
+
+	return n < 0 ? -ENOMEM : 0;
+}
+
+/* lists and values both: grow until it fits, as it may change meanwhile. */
+static int get_grown(const char *path, const char *name, struct cr_buf *out)
+{
+	for (int tries = 0; tries < 8; tries++) {
+		ssize_t n = name ? lgetxattr(path, name, NULL, 0)
+				 : llistxattr(path, NULL, 0);
+		uint8_t *at;
+
+		if (n < 0)
+			return -errno;
+		cr_buf_clear(out);
+		if (n == 0)
+			return 0;
+		at = cr_buf_extend(out, (size_t)n);
+		if (!at)
+			return -ENOMEM;
+		n = name ? lgetxattr(path, name, at, out->len)
+			 : llistxattr(path, (char *)at, out->len);
+		if (n >= 0) {
+			out->len = (size_t)n;
+			return 0;
+		}
+		if (errno != ERANGE)
+			return -errno;
+	}
+	return -ERANGE;
+}
+
+struct named {
+	const char *name;
+	size_t value_at, value_len;
+};
+
+static int compare_named(const void *a, const void *b)
+{
+	return strcmp(((const struct named *)a)->name,
+		      ((const struct named *)b)->name);
+}
+
+static bool is_acl(const char *name)
+{
+	return strcmp(name, "system.posix_acl_access") == 0 ||
+	       strcmp(name, "system.posix_acl_default") == 0;
+}
+
+/* Read the values of all names in @list.  What fails is left out. */
+static int get_values(const char *path, const struct cr_buf *list,
+		      struct cr_buf *values, struct cr_buf *named)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf value = { 0 };
+	const char *name = (const char *)list->bytes;
+	const char *end = name + list->len;
+	int failed = 0;
+
+	for (; name < end; name += strlen(name) + 1) {
+		struct named one = { .name = name, .value_at = values->len };
+		int r = get_grown(path, name, &value);
+
+		if (r == 0 && values->len + value.len > XATTR_SET_MAX)
+			r = -E2BIG;
+		if (r == -ENODATA)
+			continue; /* removed since it was listed */
+		if (r < 0) {
+			failed = r;
+			continue;
+		}
+		one.value_len = value.len;
+		cr_buf_put(values, value.bytes, value.len);
+		cr_buf_put(named, &one, sizeof(one));
+	}
+	if (cr_buf_error(values) < 0 || cr_buf_error(named) < 0)
+		return -ENOMEM;
+	return failed;
+}
+
+static int encode_set(const struct cr_buf *values, struct cr_buf *named,
+		      struct cr_buf *set, bool *has_acl)
+{
+	struct named *one = (void *)named->bytes;
+	size_t n = named->len / sizeof(*one);
+	cr_cleanup(cr_freep) struct cr_xattr *xattr = NULL;
+
+	if (n == 0)
+		return 0;
+	xattr = calloc(n, sizeof(*xattr));
+	if (!xattr)
+		return -ENOMEM;
+	qsort(one, n, sizeof(*one), compare_named);
+	for (size_t i = 0; i < n; i++) {
+		xattr[i].name =
+			(struct cr_piece){ one[i].name, strlen(one[i].name) };
+		xattr[i].value = (struct cr_piece){
+			one[i].value_len > 0 ? values->bytes + one[i].value_at
+					     : NULL,
+			one[i].value_len
+		};
+		*has_acl |= is_acl(one[i].name);
+	}
+	return cr_xattrs_encode(xattr, (uint32_t)n, set);
+}
+
+int cr_live_xattrs(int dir, const char *name, struct cr_buf *set, bool *has_acl)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf list = { 0 };
+	cr_cleanup(cr_buf_release) struct cr_buf values = { 0 };
+	cr_cleanup(cr_buf_release) struct cr_buf named = { 0 };
+	cr_cleanup(cr_freep) char *path = NULL;
+	int failed, r;
+
+	*has_acl = false;
+	r = xattr_path(dir, name, &path);
+	if (r < 0)
+		return r;
+	r = get_grown(path, NULL, &list);
+	if (r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0 || list.len == 0)
+		return r;
+	failed = get_values(path, &list, &values, &named);
+	if (failed == -ENOMEM)
+		return failed;
+	r = encode_set(&values, &named, set, has_acl);
+	return r < 0 ? r : failed;
+}
+
+int cr_live_target(int dir, const char *name, struct cr_buf *out)
+{
+	size_t room = 256;
+
+	for (;; room *= 2) {
+		uint8_t *at;
+		ssize_t n;
+
+		cr_buf_clear(out);
+		at = cr_buf_extend(out, room);
+		if (!at)
+			return -ENOMEM;
+		n = readlinkat(dir, name, (char *)at, room);
+		if (n < 0)
+			return -errno;
+		out->len = (size_t)n;
+		if ((size_t)n < room)
+			return 0;
+	}
+}
+
+uint32_t cr_live_flags(int fd)
+{
+	/* The kernel writes an int, whatever the request's size says. */
+	unsigned int flags[2] = { 0 };
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, flags) < 0)
+		return 0;
+	return flags[0] & FLAGS_KEPT;
+}
+
+bool cr_live_is_own_mount(int fd)
+{
+	cr_cleanup(cr_freep) char *line = NULL;
+	struct cr_live_stat st;
+	struct statfs fs;
+	size_t room = 0;
+	bool own = false;
+	FILE *file;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != FUSE_SUPER_MAGIC ||
+	    cr_live_stat(fd, "", &st) < 0)
+		return false;
+	file = fopen("/proc/self/mountinfo", "re");
+	if (!file)
+		return false;
+	while (!own && getline(&line, &room, file) > 0) {
+		unsigned int high, low;
+
+		own = sscanf(line, "%*d %*d %u:%u", &high, &low) == 2 &&
+		      makedev(high, low) == st.device &&
+		      strstr(line, " fuse.caprockfs ");
+	}
+	(void)fclose(file);
+	return own;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/write/packer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/base/error.h"
+#include "store/codec/compress.h"
+#include "store/disk/pack.h"
+#include "store/write/pack_out.h"
+
+/* A pack that is full by number of blocks, whatever its size. */
+#define BLOCKS_FULL (CR_PACK_BLOCKS_MAX - 2)
+
+struct cr_packer {
+	struct cr_packer_options opt;
+	pthread_mutex_t lock;
+	struct cr_pack_out *open; /* owned; under: lock */
+	atomic_ullong bytes;
+};
+
+void cr_open_block_release(struct cr_open_block *block)
+{
+	cr_buf_release(&block->lengths);
+	cr_buf_release(&block->bytes);
+	cr_buf_release(&block->chunks);
+	cr_buf_release(&block->scratch);
+	cr_buf_release(&block->raw);
+	block->count = 0;
+}
+
+static void open_block_clear(struct cr_open_block *block)
+{
+	cr_buf_clear(&block->lengths);
+	cr_buf_clear(&block->bytes);
+	cr_buf_clear(&block->chunks);
+	block->count = 0;
+}
+
+int cr_open_block_add(struct cr_open_block *block, enum cr_chunk_type type,
+		      const struct cr_id *id, struct cr_piece bytes)
+{
+	struct cr_footer_chunk chunk = { *id, (uint8_t)type };
+
+	assert(bytes.len > 0 && bytes.len <= CR_CHUNK_MAX);
+	cr_buf_varint(&block->lengths, bytes.len);
+	cr_buf_put(&block->bytes, bytes.bytes, bytes.len);
+	cr_buf_put(&block->chunks, &chunk, sizeof(chunk));
+	block->count++;
+	if (cr_buf_error(&block->lengths) < 0 ||
+	    cr_buf_error(&block->bytes) < 0 || cr_buf_error(&block->chunks) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+size_t cr_open_block_len(const struct cr_open_block *block)
+{
+	return block->lengths.len + block->bytes.len;
+}
+
+int cr_packer_new(const struct cr_packer_options *options,
+		  struct cr_packer **ret)
+{
+	struct cr_packer *packer = calloc(1, sizeof(*packer));
+
+	if (!packer)
+		return -ENOMEM;
+	packer->opt = *options;
+	(void)pthread_mutex_init(&packer->lock, NULL);
+	*ret = packer;
+	return 0;
+}
+
+void cr_packer_free(struct cr_packer *packer)
+{
+	if (!packer)
+		return;
+	cr_pack_out_abort(packer->open);
+	(void)pthread_mutex_destroy(&packer->lock);
+	free(packer);
+}
+
+uint64_t cr_packer_bytes(struct cr_packer *packer)
+{
+	return atomic_load(&packer->bytes);
+}
+
+/* The open pack, begun if there is none.  Locked. */
+static int open_pack(struct cr_packer *packer)
+{
+	const struct cr_packer_options *opt = &packer->opt;
+
+	if (packer->open)
+		return 0;
+	return cr_pack_out_begin(opt->repo, opt->storage, opt->kind,
+				 &packer->open);
+}
+
+static int publish(struct cr_packer *packer, struct cr_pack_out *out, bool pad)
+{
+	struct cr_packed packed;
+	int r = cr_pack_out_publish(out, pad, &packed);
+
+	if (r == 0) {
+		(void)atomic_fetch_add(&packer->bytes, packed.len);
+		r = packer->opt.packed(packer->opt.arg, &packed);
+	}
+	cr_pack_out_abort(out);
+	return r;
+}
+
+/* Raw block and payload of @block: table, chunks, compressed where it pays. */
+static int make_payload(struct cr_open_block *block, struct cr_compressor *comp,
+			struct cr_footer_block *row)
+{
+	struct cr_piece raw;
+	int r;
+
+	cr_buf_clear(&block->raw);
+	cr_buf_varint(&block->raw, block->count);
+	cr_buf_put(&block->raw, block->lengths.bytes, block->lengths.len);
+	cr_buf_put(&block->raw, block->bytes.bytes, block->bytes.len);
+	r = cr_buf_error(&block->raw);
+	if (r < 0)
+		return r;
+	raw = (struct cr_piece){ block->raw.bytes, block->raw.len };
+	cr_buf_clear(&block->scratch);
+	r = cr_compress(comp, raw, &block->scratch);
+	if (r < 0)
+		return r;
+	row->coding = r > 0 ? CR_CODING_ZSTD : CR_CODING_RAW;
+	if (r == 0)
+		cr_buf_put(&block->scratch, raw.bytes, raw.len);
+	row->raw_len = (uint32_t)raw.len;
+	row->payload_len = (uint32_t)block->scratch.len;
+	row->chunks = block->count;
+	cr_buf_zero(&block->scratch,
+		    (size_t)(cr_block_stored_len(row) - row->payload_len));
+	return cr_buf_error(&block->scratch);
+}
+
+int cr_packer_put(struct cr_packer *packer, struct cr_open_block *block,
+		  struct cr_compressor *comp)
+{
+	struct cr_footer_block row = { 0 };
+	struct cr_pack_out *out = NULL;
+	struct cr_pack_place place;
+	bool complete = false;
+	int r;
+
+	if (block->count == 0)
+		return 0;
+	r = make_payload(block, comp, &row);
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&packer->lock);
+	r = open_pack(packer);
+	if (r == 0) {
+		out = packer->open;
+		r = cr_pack_out_place(out, &row, &block->chunks, &place);
+	}
+	if (r == 0 && (cr_pack_out_len(out) >= packer->opt.target ||
+		       cr_pack_out_blocks(out) >= BLOCKS_FULL)) {
+		cr_pack_out_close(out);
+		packer->open = NULL;
+	}
+	(void)pthread_mutex_unlock(&packer->lock);
+	if (r < 0)
+		return r;
+	r = cr_pack_out_write(out, &place, comp, block, &complete);
+	open_block_clear(block);
+	if (complete && r == 0)
+		return publish(packer, out, false);
+	if (complete)
+		cr_pack_out_abort(out);
+	return r;
+}
+
+int cr_packer_next(struct cr_packer *packer, struct cr_uid *pack,
+		   uint32_t *number)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&packer->lock);
+	r = open_pack(packer);
+	if (r == 0) {
+		*pack = *cr_pack_out_id(packer->open);
+		*number = cr_pack_out_blocks(packer->open);
+	}
+	(void)pthread_mutex_unlock(&packer->lock);
+	return r;
+}
+
+int cr_packer_finish(struct cr_packer *packer)
+{
+	struct cr_pack_out *out;
+
+	(void)pthread_mutex_lock(&packer->lock);
+	out = packer->open;
+	packer->open = NULL;
+	(void)pthread_mutex_unlock(&packer->lock);
+	if (!out)
+		return 0;
+	if (cr_pack_out_blocks(out) == 0) {
+		cr_pack_out_abort(out);
+		return 0;
+	}
+	cr_pack_out_close(out);
+	return publish(packer, out, true);
+}

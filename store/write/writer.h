@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * writer.h - one session that adds to a repository: chunks and objects in,
+ * packs, segments and at last a manifest out.  FORMAT.md section 11.
+ *
+ * Order: packs durable, then the index, then the segment, then the manifest.
+ * Every error here is one of the repository: fatal for the session.
+ */
+#ifndef STORE_WRITE_WRITER_H
+#define STORE_WRITE_WRITER_H
+
+#include "store/codec/manifest.h"
+#include "store/disk/index.h"
+#include "store/disk/repo.h"
+#include "store/disk/state.h"
+
+struct cr_stream;
+struct cr_writer;
+
+struct cr_writer_options {
+	const struct cr_repo *repo; /* borrowed; a key that writes */
+	struct cr_state *state;	    /* borrowed; locked */
+	struct cr_index *index;	    /* borrowed; primary, synced */
+	size_t memory;		    /* for pack tables */
+	int level;		    /* zstd; 0: the default, 3 */
+};
+
+#define CR_LEVEL_DEFAULT 3
+
+cr_must_check int cr_writer_open(const struct cr_writer_options *options,
+				 struct cr_writer **ret);
+void cr_writer_close(struct cr_writer *writer);
+
+const struct cr_repo *cr_writer_repo(const struct cr_writer *writer);
+const struct cr_domain_keys *cr_writer_domain(const struct cr_writer *writer);
+
+/*
+ * A stream keeps neighbours together in a block; one thread uses it.  Flush it
+ * before the session is flushed.
+ */
+cr_must_check int cr_stream_new(struct cr_writer *writer,
+				struct cr_stream **ret);
+void cr_stream_free(struct cr_stream *stream);
+cr_must_check int cr_stream_flush(struct cr_stream *stream);
+
+/*
+ * Store a chunk of content (type DATA or INLINE) unless it is known.  @apart
+ * chooses the block for what does not compress.  Its id goes to @id.
+ */
+cr_must_check int cr_stream_put(struct cr_stream *stream,
+				enum cr_chunk_type type, struct cr_piece bytes,
+				bool apart, struct cr_id *id);
+
+/*
+ * Store a metadata object unless it is known.  Any thread.  @where tells where
+ * it is, for hints in what refers to it.
+ */
+cr_must_check int cr_writer_put_object(struct cr_writer *writer,
+				       enum cr_chunk_type type,
+				       struct cr_piece hashed,
+				       struct cr_piece tail, struct cr_id *id,
+				       struct cr_hint *where);
+
+/* Whether a chunk is stored or pending: 1 or 0; where, for objects. */
+cr_must_check int cr_writer_has(struct cr_writer *writer,
+				enum cr_chunk_type type, const struct cr_id *id,
+				struct cr_hint *where);
+
+/*
+ * Publish everything: packs padded and durable, index flushed, segments
+ * written.  All streams are flushed.  What is stored now survives, and the next
+ * session finds it.
+ */
+cr_must_check int cr_writer_flush(struct cr_writer *writer);
+
+struct cr_writer_stats {
+	uint64_t bytes_added; /* to the repository, all told */
+	uint64_t chunks_new;
+	uint64_t chunks_known;
+};
+void cr_writer_get_stats(struct cr_writer *writer, struct cr_writer_stats *ret);
+
+/*
+ * The first free second from @time in this writer's snapshots; and what its
+ * next manifest follows.  Then publish @manifest (its segments are filled in).
+ * Returns its id.  After this the snapshot exists and cannot be lost.
+ */
+cr_must_check int cr_writer_commit(struct cr_writer *writer,
+				   struct cr_manifest *manifest, int64_t time,
+				   struct cr_manifest_head *head,
+				   struct cr_id *snapshot);
+
+static inline void cr_writer_closep(struct cr_writer **writer)
+{
+	cr_writer_close(*writer);
+}
+
+static inline void cr_stream_freep(struct cr_stream **stream)
+{
+	cr_stream_free(*stream);
+}
+
+#endif
