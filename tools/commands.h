@@ -7,7 +7,18 @@
 
 struct cr_command;
 
+extern const struct cr_command cr_command_cat;
+extern const struct cr_command cr_command_diff;
 extern const struct cr_command cr_command_init;
+extern const struct cr_command cr_command_key_add;
+extern const struct cr_command cr_command_key_export;
+extern const struct cr_command cr_command_key_import;
+extern const struct cr_command cr_command_key_list;
+extern const struct cr_command cr_command_key_passwd;
+extern const struct cr_command cr_command_key_revoke;
+extern const struct cr_command cr_command_ls;
+extern const struct cr_command cr_command_mount;
+extern const struct cr_command cr_command_snapshots;
 extern const struct cr_command cr_command_version;
 
 #endif

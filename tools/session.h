@@ -55,10 +55,11 @@ cr_must_check int cr_session_open_reading(struct cr_context *ctx,
 					  struct cr_session *session);
 
 /*
- * "SNAPSHOT[:PATH]" split at the first ":" that does not belong to a time as
- * 2026-11-22T02:15:00Z; @path is "" when there is none.  @text is written to.
+ * Split "SNAPSHOT[:PATH]", of which @text is overwritten in part, at the first
+ * ":" that is not one of a time as 2026-11-22T02:15:00Z.  Returns the path,
+ * "" without one.
  */
-void cr_split_target(char *text, const char **snapshot, const char **path);
+char *cr_split_target(char *text, const char **snapshot);
 
 /* @percent of --memory. */
 size_t cr_session_share(const struct cr_session *session, unsigned int percent);

@@ -65,16 +65,21 @@ enum cr_exit cr_exit_worse(enum cr_exit a, enum cr_exit b)
 	return CR_EXIT_FAILED;
 }
 
-void cr_status_report(int error)
+const char *cr_status_sentence(int error)
 {
-	cr_cleanup(cr_buf_release) struct cr_buf line = { 0 };
 	const char *said = cr_detail();
-	const char *advice = NULL;
 
 	/* Out of memory is told without a sentence: an old one would mislead.
 	 */
-	if (error == -ENOMEM || said[0] == '\0')
-		said = cr_strerror(error);
+	return error == -ENOMEM || said[0] == '\0' ? cr_strerror(error) : said;
+}
+
+void cr_status_report(int error)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf line = { 0 };
+	const char *said = cr_status_sentence(error);
+	const char *advice = NULL;
+
 	for (size_t i = 0; i < CR_ARRAY_LEN(known); i++) {
 		if (known[i].error == error)
 			advice = known[i].advice;

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cmd_mount.c - run caprockfs, a program of its own, which contains nothing
+ * that can write to a repository.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/base/error.h"
+#include "tools/commands.h"
+#include "tools/session.h"
+
+#define PROGRAM "caprockfs"
+
+struct options {
+	struct cr_words option;
+	const char *source;
+	const char *cache;
+	bool foreground;
+	bool allow_other;
+};
+
+/* What is handed to execv(): "-o" and the rest; strings are not owned. */
+struct arguments {
+	const char *word[64];
+	size_t count;
+	char *made[16]; /* owned: strings that were put together */
+	size_t mades;
+};
+
+static void arguments_release(struct arguments *args)
+{
+	for (size_t i = 0; i < args->mades; i++)
+		free(args->made[i]);
+	args->mades = 0;
+}
+
+static int add(struct arguments *args, const char *word)
+{
+	/* One is left for the NULL at the end. */
+	if (args->count + 1 >= CR_ARRAY_LEN(args->word))
+		return cr_fail(CR_EUSAGE, "mount: too many options");
+	args->word[args->count++] = word;
+	return 0;
+}
+
+/* "-o name=value", commas and backslashes in it escaped as libfuse wants it. */
+static int add_option(struct arguments *args, const char *name,
+		      const char *value)
+{
+	size_t len = strlen(name);
+	char *text, *to;
+	int r;
+
+	if (!value)
+		return 0;
+	if (args->mades == CR_ARRAY_LEN(args->made))
+		return cr_fail(CR_EUSAGE, "mount: too many options");
+	text = malloc(len + 1 + 2 * strlen(value) + 1);
+	if (!text)
+		return -ENOMEM;
+	args->made[args->mades++] = text;
+	to = mempcpy(text, name, len);
+	*to++ = '=';
+	for (; *value != '\0'; value++) {
+		if (*value == ',' || *value == '\\')
+			*to++ = '\\';
+		*to++ = *value;
+	}
+	*to = '\0';
+	r = add(args, "-o");
+	return r < 0 ? r : add(args, text);
+}
+
+static int add_globals(struct arguments *args, const struct cr_globals *globals)
+{
+	char number[24];
+	int r;
+
+	r = add_option(args, "state-dir", globals->state_dir);
+	if (r == 0)
+		r = add_option(args, "passphrase-file",
+			       globals->passphrase_file);
+	if (r == 0)
+		r = add_option(args, "passphrase-command",
+			       globals->passphrase_command);
+	if (r == 0)
+		r = add_option(args, "key-file", globals->key_file);
+	if (r < 0 || globals->passphrase_fd == CR_NO_FD)
+		return r;
+	(void)snprintf(number, sizeof(number), "%u",
+		       (unsigned int)globals->passphrase_fd);
+	return add_option(args, "passphrase-fd", number);
+}
+
+static int add_own(struct arguments *args, const struct options *options)
+{
+	int r = 0;
+
+	if (options->foreground)
+		r = add(args, "-f");
+	if (r == 0 && options->allow_other)
+		r = add(args, "-oallow_other");
+	if (r == 0)
+		r = add_option(args, "source", options->source);
+	if (r == 0)
+		r = add_option(args, "cache", options->cache);
+	for (uint32_t i = 0; r == 0 && i < options->option.count; i++) {
+		r = add(args, "-o");
+		if (r == 0)
+			r = add(args, options->option.word[i]);
+	}
+	return r;
+}
+
+/* Beside this program, as installed, or where a build puts it; else by PATH. */
+static int run_program(const struct arguments *args)
+{
+	static const char *const places[] = { PROGRAM, "../fs/" PROGRAM };
+	char path[PATH_MAX + 32];
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
+	char *const *argv = (char *const *)(uintptr_t)args->word;
+	char *name;
+
+	path[cr_max(len, (ssize_t)0)] = '\0';
+	name = strrchr(path, '/');
+	for (size_t i = 0; name && i < CR_ARRAY_LEN(places); i++) {
+		(void)strcpy(name + 1, places[i]);
+		(void)execv(path, argv);
+	}
+	(void)execvp(PROGRAM, argv);
+	return cr_fail(errno, "%s: %m: is it installed?", PROGRAM);
+}
+
+static int run(struct cr_context *ctx, void *arg)
+{
+	cr_cleanup(arguments_release) struct arguments args = { 0 };
+	const char *path;
+	int r;
+
+	r = cr_session_path(ctx, &path);
+	if (r == 0)
+		r = add(&args, PROGRAM);
+	if (r == 0)
+		r = add_globals(&args, ctx->globals);
+	if (r == 0)
+		r = add_own(&args, arg);
+	/* No name that begins with "-" is to be taken for an option. */
+	if (r == 0)
+		r = add(&args, "--");
+	if (r == 0)
+		r = add(&args, path);
+	if (r == 0)
+		r = add(&args, ctx->operand[0]);
+	return r < 0 ? r : run_program(&args);
+}
+
+static const struct cr_option table[] = {
+	{ "option", 'o', CR_OPTION_LIST, "NAME[=VALUE]",
+	  "an option of caprockfs(8); may be repeated",
+	  offsetof(struct options, option), 0, 0 },
+	{ "source", 0, CR_OPTION_TEXT, "NAME",
+	  "only the snapshots of this source, at the top",
+	  offsetof(struct options, source), 0, 0 },
+	{ "cache", 0, CR_OPTION_TEXT, "SIZE", "memory for caches (256M)",
+	  offsetof(struct options, cache), 0, 0 },
+	{ "allow-other", 0, CR_OPTION_FLAG, NULL,
+	  "let other users in, as far as modes and ACLs do",
+	  offsetof(struct options, allow_other), 0, 0 },
+	{ "foreground", 'f', CR_OPTION_FLAG, NULL, "do not detach",
+	  offsetof(struct options, foreground), 0, 0 },
+};
+
+const struct cr_command cr_command_mount = {
+	.name = "mount",
+	.help = "Show all snapshots as directories",
+	.more = "Runs caprockfs(8).  Unmount with umount, or fusermount3 -u.",
+	.operands = "DIRECTORY",
+	.example = "mount /mnt/backup",
+	CR_COMMAND_OPTIONS(table),
+	.size = sizeof(struct options),
+	.least = 1,
+	.most = 1,
+	.raw = true,
+	.run = run,
+};
