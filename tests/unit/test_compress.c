@@ -156,8 +156,8 @@ static void what_is_compressed_expands_to_the_same(void **state)
 		{ "1 MiB", 3, 1 << 20, 20 },
 		{ "2 MiB", 3, 2 << 20, 10 },
 		{ "2 MiB, level 1", 1, 2 << 20, 10 },
-		{ "2 MiB, level 19", 19, 2 << 20, 100 },
-		{ "2 MiB, level 22", 22, 2 << 20, 100 },
+		{ "256 KiB, level 19", 19, 1 << 18, 100 },
+		{ "2 MiB, level 22", 22, 2 << 20, 4 },
 		{ "1 MiB, level -5", -5, 1 << 20, 100 },
 	};
 	cr_cleanup(decompressor_freep) struct cr_decompressor *dec = NULL;
