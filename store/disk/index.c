@@ -188,3 +188,10 @@ int cr_index_listed(struct cr_index *index)
 {
 	return has_fact(index, cr_fact_listed);
 }
+
+int cr_index_has_opaque(struct cr_index *index, const struct cr_uid *domain)
+{
+	uint8_t key[CR_OPAQUE_KEY_LEN];
+
+	return has_fact(index, cr_opaque_key(domain, key));
+}

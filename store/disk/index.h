@@ -129,6 +129,15 @@ cr_must_check int cr_index_add_segment(struct cr_index *index,
 				       const struct cr_id *id);
 
 /*
+ * Whether opaque packs of @domain were added, 1 or 0, since that was last taken
+ * back: they are worth another try with a key of that domain.
+ */
+cr_must_check int cr_index_has_opaque(struct cr_index *index,
+				      const struct cr_uid *domain);
+cr_must_check int cr_index_clear_opaque(struct cr_index *index,
+					const struct cr_uid *domain);
+
+/*
  * Whether the packs of the repository were ever listed into this database, so
  * that it may know packs that no segment has: 1, 0; remember that they were.
  */

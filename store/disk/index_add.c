@@ -43,7 +43,10 @@ static void put_dropped(struct cr_kv_batch *batch, uint64_t packs,
 static void put_pack(struct cr_kv_batch *batch, uint32_t number,
 		     const struct cr_pack_facts *facts)
 {
-	uint8_t key[4], value[CR_PACK_FACTS_LEN];
+	uint8_t key[4], value[CR_PACK_FACTS_LEN], opaque[CR_OPAQUE_KEY_LEN];
+
+	if (facts->opaque)
+		put_fact(batch, cr_opaque_key(&facts->domain, opaque), "", 0);
 
 	cr_kv_put(batch, CR_FAMILY_PACKS, cr_number_key(number, key),
 		  cr_pack_facts_encode(facts, value));
@@ -190,6 +193,14 @@ int cr_index_add_segment(struct cr_index *index, const struct cr_id *id)
 		return 0;
 	}
 	put_fact(index->batch, cr_segment_key(id, key), "", 0);
+	return write(index);
+}
+
+int cr_index_clear_opaque(struct cr_index *index, const struct cr_uid *domain)
+{
+	uint8_t key[CR_OPAQUE_KEY_LEN];
+
+	cr_kv_delete(index->batch, CR_FAMILY_FACTS, cr_opaque_key(domain, key));
 	return write(index);
 }
 

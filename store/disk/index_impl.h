@@ -20,6 +20,7 @@ struct cr_bulk;
 struct cr_index {
 	char *base; /* owned; see index_db.h */
 	enum cr_index_mode mode;
+	bool probed; /* no need to probe again */
 	size_t cache_bytes;
 	struct cr_kv *_Atomic kv; /* owned */
 	/* Searches may be under way in these: closed with the index. */
@@ -41,6 +42,13 @@ static inline struct cr_kv *cr_index_kv(struct cr_index *index)
 {
 	return atomic_load_explicit(&index->kv, memory_order_acquire);
 }
+
+/*
+ * cr_index_open() as secondary by a process that has just closed the index as
+ * primary, so that there is no need to probe it.
+ */
+cr_must_check int cr_index_reopen(const struct cr_state *state,
+				  size_t cache_bytes, struct cr_index **ret);
 
 /* Pass @r on; where it says that the database is damaged, note that. */
 int cr_index_judge(struct cr_index *index, int r);

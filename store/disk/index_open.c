@@ -30,6 +30,8 @@ static int probe(const struct cr_index *index)
 
 	if (!path)
 		return -ENOMEM;
+	if (index->probed)
+		return 0;
 	if (cr_index_db_spoiled(index->base, index->db.n))
 		return cr_fail(CR_EINDEX, "%s: was found damaged", path);
 	return cr_kv_probe(path, &opt, CR_FAMILY_FACTS, cr_fact_layout,
@@ -222,13 +224,11 @@ static int open_secondary(struct cr_index *index)
 	return r;
 }
 
-int cr_index_open(const struct cr_state *state, enum cr_index_mode mode,
-		  size_t cache_bytes, struct cr_index **ret)
+static int new_index(const struct cr_state *state, enum cr_index_mode mode,
+		     size_t cache_bytes, struct cr_index **ret)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
-	int r;
 
-	assert(mode == CR_INDEX_SECONDARY || cr_state_locked(state));
 	index = calloc(1, sizeof(*index));
 	if (!index)
 		return -ENOMEM;
@@ -237,8 +237,37 @@ int cr_index_open(const struct cr_state *state, enum cr_index_mode mode,
 	index->base = cr_state_path(state, "db");
 	if (!index->base)
 		return -ENOMEM;
+	*ret = cr_take(index);
+	return 0;
+}
+
+int cr_index_open(const struct cr_state *state, enum cr_index_mode mode,
+		  size_t cache_bytes, struct cr_index **ret)
+{
+	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
+	int r = new_index(state, mode, cache_bytes, &index);
+
+	assert(mode == CR_INDEX_SECONDARY || cr_state_locked(state));
+	if (r < 0)
+		return r;
 	r = mode == CR_INDEX_PRIMARY ? open_primary(index)
 				     : open_secondary(index);
+	if (r < 0)
+		return r;
+	*ret = cr_take(index);
+	return 0;
+}
+
+int cr_index_reopen(const struct cr_state *state, size_t cache_bytes,
+		    struct cr_index **ret)
+{
+	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
+	int r = new_index(state, CR_INDEX_SECONDARY, cache_bytes, &index);
+
+	if (r < 0)
+		return r;
+	index->probed = true;
+	r = open_secondary(index);
 	if (r < 0)
 		return r;
 	*ret = cr_take(index);

@@ -42,6 +42,14 @@ struct cr_piece cr_segment_key(const struct cr_id *id,
 	return (struct cr_piece){ out, CR_SEGMENT_KEY_LEN };
 }
 
+struct cr_piece cr_opaque_key(const struct cr_uid *domain,
+			      uint8_t out[CR_OPAQUE_KEY_LEN])
+{
+	out[0] = 'o';
+	memcpy(out + 1, domain->bytes, sizeof(domain->bytes));
+	return (struct cr_piece){ out, CR_OPAQUE_KEY_LEN };
+}
+
 struct cr_piece cr_row_key(const struct cr_id *id, uint32_t number,
 			   uint8_t out[CR_ROW_KEY_LEN])
 {

@@ -33,6 +33,7 @@ extern const struct cr_piece cr_fact_next;	 /* u32: the next number */
 extern const struct cr_piece cr_fact_dropped;	 /* u64 packs, u64 rows */
 extern const struct cr_piece cr_fact_listed;	 /* nothing */
 #define CR_SEGMENT_KEY_LEN (1 + CR_ID_LEN)	 /* nothing */
+#define CR_OPAQUE_KEY_LEN  (1 + CR_UID_LEN)	 /* nothing; by domain */
 
 #define CR_PREFIX_LEN	  16
 #define CR_ROW_KEY_LEN	  (CR_PREFIX_LEN + 4)
@@ -43,6 +44,8 @@ struct cr_piece cr_number_key(uint32_t number, uint8_t out[4]);
 uint32_t cr_number_of(const uint8_t bytes[4]);
 struct cr_piece cr_segment_key(const struct cr_id *id,
 			       uint8_t out[CR_SEGMENT_KEY_LEN]);
+struct cr_piece cr_opaque_key(const struct cr_uid *domain,
+			      uint8_t out[CR_OPAQUE_KEY_LEN]);
 
 struct cr_piece cr_row_key(const struct cr_id *id, uint32_t number,
 			   uint8_t out[CR_ROW_KEY_LEN]);
