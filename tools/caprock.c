@@ -18,6 +18,7 @@
 
 static const struct cr_command *const table[] = {
 	&cr_command_init,
+	&cr_command_backup,
 	&cr_command_snapshots,
 	&cr_command_ls,
 	&cr_command_cat,
@@ -29,6 +30,7 @@ static const struct cr_command *const table[] = {
 	&cr_command_key_passwd,
 	&cr_command_key_export,
 	&cr_command_key_import,
+	&cr_command_index_rebuild,
 	&cr_command_version,
 	NULL,
 };

@@ -7,8 +7,10 @@
 
 struct cr_command;
 
+extern const struct cr_command cr_command_backup;
 extern const struct cr_command cr_command_cat;
 extern const struct cr_command cr_command_diff;
+extern const struct cr_command cr_command_index_rebuild;
 extern const struct cr_command cr_command_init;
 extern const struct cr_command cr_command_key_add;
 extern const struct cr_command cr_command_key_export;

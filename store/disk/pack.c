@@ -242,28 +242,13 @@ static int open_own(struct cr_pack *pack)
 
 static int take_item(struct cr_pack *pack, const struct cr_segment_item *item)
 {
-	uint64_t shards, over;
-
 	memcpy(pack->header_bytes, item->header, CR_PACK_HEADER_LEN);
 	cr_buf_clear(&pack->sealed);
 	cr_buf_put(&pack->sealed, item->footer, item->footer_len);
 	pack->len = item->pack_len;
 	if (cr_buf_error(&pack->sealed) < 0)
 		return -ENOMEM;
-	/*
-	 * Where the footer begins follows from the length of the pack: with n
-	 * shards of what lies before the trailer, 8 n + the tail come after it.
-	 */
-	if (item->pack_len < CR_TRAILER_TAIL_LEN ||
-	    item->pack_len > CR_PACK_MAX)
-		return cr_fail(CR_ECORRUPT,
-			       "segment: a pack of %" PRIu64 " bytes",
-			       item->pack_len);
-	over = item->pack_len - CR_TRAILER_TAIL_LEN;
-	shards = (over + CR_SHARD_LEN + 7) / (CR_SHARD_LEN + 8);
-	if (over < 8 * shards + item->footer_len)
-		return cr_fail(CR_ECORRUPT, "segment: lengths disagree");
-	return authenticate(pack, over - 8 * shards - item->footer_len);
+	return authenticate(pack, item->data_end);
 }
 
 static int open_from_segments(struct cr_pack *pack)
@@ -370,7 +355,7 @@ int cr_pack_item(const struct cr_pack *pack, struct cr_buf *footer,
 		.footer = footer->bytes,
 		.footer_len = (uint32_t)footer->len,
 	};
-	return 0;
+	return cr_footer_place(pack->len, ret->footer_len, &ret->data_end);
 }
 
 /* The place of the chunk with ordinal @n in the footer. */

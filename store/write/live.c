@@ -157,23 +157,47 @@ int cr_live_names(int fd, struct cr_buf *names, struct cr_buf *offsets)
  * -------------------------------------------------------------------- */
 
 /*
- * Xattrs of what cannot be opened (a symlink, a device) are reached through
- * the directory's descriptor; the l calls follow nothing at the end.
+ * What cannot be opened (a symlink, a device) is reached through the
+ * directory's descriptor; the l calls follow nothing at the end.
  */
-static int xattr_path(int dir, const char *name, char **ret)
-{
-	int n = *name ? asprintf(ret, "/proc/self/fd/%d/%s", dir, name)
-		      : asprintf(ret, "/proc/self/fd/%d/.", dir);
+struct holder {
+	int fd;
+	char *path; /* owned; NULL: @fd itself */
+};
 
-	return n < 0 ? -ENOMEM : 0;
+static void holder_release(struct holder *holder)
+{
+	free(holder->path);
 }
 
-/* lists and values both: grow until it fits, as it may change meanwhile. */
-static int get_grown(const char *path, const char *name, struct cr_buf *out)
+static int holder_init(int dir, const char *name, struct holder *holder)
+{
+	holder->fd = dir;
+	if (!*name)
+		return 0;
+	if (asprintf(&holder->path, "/proc/self/fd/%d/%s", dir, name) < 0) {
+		holder->path = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static ssize_t ask(const struct holder *holder, const char *name, void *out,
+		   size_t len)
+{
+	if (holder->path)
+		return name ? lgetxattr(holder->path, name, out, len)
+			    : llistxattr(holder->path, out, len);
+	return name ? fgetxattr(holder->fd, name, out, len)
+		    : flistxattr(holder->fd, out, len);
+}
+
+/* Lists and values both: grow until it fits, as it may change meanwhile. */
+static int get_grown(const struct holder *holder, const char *name,
+		     struct cr_buf *out)
 {
 	for (int tries = 0; tries < 8; tries++) {
-		ssize_t n = name ? lgetxattr(path, name, NULL, 0)
-				 : llistxattr(path, NULL, 0);
+		ssize_t n = ask(holder, name, NULL, 0);
 		uint8_t *at;
 
 		if (n < 0)
@@ -184,8 +208,7 @@ static int get_grown(const char *path, const char *name, struct cr_buf *out)
 		at = cr_buf_extend(out, (size_t)n);
 		if (!at)
 			return -ENOMEM;
-		n = name ? lgetxattr(path, name, at, out->len)
-			 : llistxattr(path, (char *)at, out->len);
+		n = ask(holder, name, at, out->len);
 		if (n >= 0) {
 			out->len = (size_t)n;
 			return 0;
@@ -214,7 +237,7 @@ static bool is_acl(const char *name)
 }
 
 /* Read the values of all names in @list.  What fails is left out. */
-static int get_values(const char *path, const struct cr_buf *list,
+static int get_values(const struct holder *holder, const struct cr_buf *list,
 		      struct cr_buf *values, struct cr_buf *named)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf value = { 0 };
@@ -224,7 +247,7 @@ static int get_values(const char *path, const struct cr_buf *list,
 
 	for (; name < end; name += strlen(name) + 1) {
 		struct named one = { .name = name, .value_at = values->len };
-		int r = get_grown(path, name, &value);
+		int r = get_grown(holder, name, &value);
 
 		if (r == 0 && values->len + value.len > XATTR_SET_MAX)
 			r = -E2BIG;
@@ -274,19 +297,19 @@ int cr_live_xattrs(int dir, const char *name, struct cr_buf *set, bool *has_acl)
 	cr_cleanup(cr_buf_release) struct cr_buf list = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf values = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf named = { 0 };
-	cr_cleanup(cr_freep) char *path = NULL;
+	cr_cleanup(holder_release) struct holder holder = { 0 };
 	int failed, r;
 
 	*has_acl = false;
-	r = xattr_path(dir, name, &path);
+	r = holder_init(dir, name, &holder);
 	if (r < 0)
 		return r;
-	r = get_grown(path, NULL, &list);
+	r = get_grown(&holder, NULL, &list);
 	if (r == -EOPNOTSUPP)
 		return 0;
 	if (r < 0 || list.len == 0)
 		return r;
-	failed = get_values(path, &list, &values, &named);
+	failed = get_values(&holder, &list, &values, &named);
 	if (failed == -ENOMEM)
 		return failed;
 	r = encode_set(&values, &named, set, has_acl);

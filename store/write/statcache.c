@@ -203,6 +203,42 @@ int cr_statcache_open(const struct cr_state *state, size_t cache_bytes,
  * ----------------------------------------------------------------------------------
  */
 
+void cr_statcache_get_totals(struct cr_statcache *cache, const char *source,
+			     struct cr_statcache_totals *ret)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf value = { 0 };
+	cr_cleanup(cr_freep) char *name = NULL;
+	struct cr_cursor cur;
+
+	*ret = (struct cr_statcache_totals){ 0 };
+	if (asprintf(&name, "totals/%s", source) < 0) {
+		name = NULL;
+		return;
+	}
+	if (cr_kv_get(cache->kv, FACTS, key_of(name), &value) < 0)
+		return;
+	cur = cr_cursor(value.bytes, value.len);
+	ret->files = cr_cursor_u64(&cur);
+	ret->bytes = cr_cursor_u64(&cur);
+}
+
+void cr_statcache_set_totals(struct cr_statcache *cache, const char *source,
+			     const struct cr_statcache_totals *totals)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf value = { 0 };
+	cr_cleanup(cr_freep) char *name = NULL;
+
+	cr_buf_u64(&value, totals->files);
+	cr_buf_u64(&value, totals->bytes);
+	if (asprintf(&name, "totals/%s", source) < 0) {
+		name = NULL;
+		return;
+	}
+	if (cr_buf_error(&value) == 0)
+		cr_kv_put(cache->batch, FACTS, key_of(name),
+			  (struct cr_piece){ value.bytes, value.len });
+}
+
 static void put_time(struct cr_buf *out, const struct cr_time *time)
 {
 	cr_buf_svarint(out, time->sec);

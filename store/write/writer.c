@@ -13,6 +13,7 @@
 #include "store/write/dedup.h"
 #include "store/write/packer.h"
 #include "store/write/segment_out.h"
+#include "store/write/text.h"
 
 struct cr_writer {
 	struct cr_writer_options opt;
@@ -327,8 +328,16 @@ int cr_writer_commit(struct cr_writer *writer, struct cr_manifest *manifest,
 		     int64_t time, struct cr_manifest_head *head,
 		     struct cr_id *snapshot)
 {
-	int r = cr_writer_flush(writer);
+	int r = cr_text_store(writer, &manifest->warning_text);
 
+	if (r == 0)
+		r = cr_text_store(writer, &manifest->mounts_text);
+	if (r == 0)
+		r = cr_text_store(writer, &manifest->users_text);
+	if (r == 0)
+		r = cr_text_store(writer, &manifest->groups_text);
+	if (r == 0)
+		r = cr_writer_flush(writer);
 	if (r < 0)
 		return r;
 	manifest->repository_hash = writer->opt.repo->hash;
