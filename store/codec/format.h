@@ -116,6 +116,7 @@ enum cr_coding {
 #define CR_LEAF_ENTRIES_MAX 1024
 #define CR_LEAF_BYTES	    65536u
 #define CR_DNODE_MIN	    64
+#define CR_DNODE_NAMES	    131072u /* bytes of first names */
 #define CR_DNODE_MAX	    1024
 #define CR_HEIGHT_MAX	    16
 #define CR_INLINE_MAX	    256

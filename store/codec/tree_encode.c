@@ -208,10 +208,10 @@ int cr_dnode_encode(const struct cr_dnode *dnode, struct cr_buf *out)
 	return cr_buf_error(out);
 }
 
-bool cr_dnode_full(uint32_t children, const struct cr_key *name_key,
-		   struct cr_piece first)
+bool cr_dnode_full(uint32_t children, size_t names,
+		   const struct cr_key *name_key, struct cr_piece first)
 {
-	return children >= CR_DNODE_MAX ||
+	return children >= CR_DNODE_MAX || names >= CR_DNODE_NAMES ||
 	       (children >= CR_DNODE_MIN && name_cuts(name_key, first, 1));
 }
 

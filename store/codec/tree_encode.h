@@ -44,11 +44,15 @@ cr_must_check int cr_refs_encode(const struct cr_id *inline_id,
 				 const struct cr_id *id, uint32_t count,
 				 struct cr_buf *out);
 
-/* Append the hashed bytes of a dnode; whether it ends after @first. */
+/* Append the hashed bytes of a dnode. */
 cr_must_check int cr_dnode_encode(const struct cr_dnode *dnode,
 				  struct cr_buf *out);
-bool cr_dnode_full(uint32_t children, const struct cr_key *name_key,
-		   struct cr_piece first);
+/*
+ * Whether a dnode of so many children, whose first names take @names bytes,
+ * ends after the child that begins with @first.
+ */
+bool cr_dnode_full(uint32_t children, size_t names,
+		   const struct cr_key *name_key, struct cr_piece first);
 
 /* Append the root as section 10 has it: owner, then entry. */
 cr_must_check int cr_root_encode(const struct cr_entry *entry,

@@ -79,12 +79,16 @@ static int gather_manifest(void *arg, const char *name, uint64_t size)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
 	struct gathering *g = arg;
+	struct cr_uid writer, incarnation;
 	struct cr_manifest_head head;
 	struct link link;
+	uint64_t seq;
 
 	(void)size;
-	(void)snprintf(link.name, sizeof(link.name), "snapshots/%s/%.80s",
-		       cr_uid_hex(&g->key->id).text, name);
+	if (cr_manifest_name_parse(cr_uid_hex(&g->key->id).text, name, &writer,
+				   &incarnation, &seq) < 0)
+		return 0;
+	cr_manifest_name(&writer, &incarnation, seq, link.name);
 	if (cr_manifest_read_head(g->repo, link.name, &bytes, &head, &link.id) <
 	    0)
 		return 0;

@@ -171,10 +171,10 @@ static int add_child(struct cr_dir_builder *b, unsigned int height,
 	cr_buf_put(&level->hints, &child->where, sizeof(child->where));
 	cr_buf_put(&level->names, child->first.bytes, child->first.len);
 	level->entries += child->entries;
-	level->full =
-		cr_dnode_full((uint32_t)(level->children.len / sizeof(mine)),
-			      &cr_writer_domain(b->writer)->name_key,
-			      piece_of(&child->first));
+	level->full = cr_dnode_full(
+		(uint32_t)(level->children.len / sizeof(mine)),
+		level->names.len, &cr_writer_domain(b->writer)->name_key,
+		piece_of(&child->first));
 	if (cr_buf_error(&level->children) < 0 ||
 	    cr_buf_error(&level->hints) < 0)
 		return -ENOMEM;

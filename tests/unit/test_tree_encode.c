@@ -384,11 +384,13 @@ static void dnode_ends_where_the_format_says(void **state)
 {
 	static const struct {
 		uint32_t count;
+		size_t names;
 		bool cut, full;
 	} cases[] = {
-		{ 1, true, false },	{ 63, true, false },
-		{ 64, true, true },	{ 64, false, false },
-		{ 1023, false, false }, { 1024, false, true },
+		{ 1, 1, true, false },	    { 63, 63, true, false },
+		{ 64, 64, true, true },	    { 64, 64, false, false },
+		{ 1023, 1, false, false },  { 1024, 1, false, true },
+		{ 2, 131071, true, false }, { 2, 131072, false, true },
 	};
 	const uint32_t cut = find_name(1, true), other = find_name(1, false);
 
@@ -397,7 +399,8 @@ static void dnode_ends_where_the_format_says(void **state)
 		const uint32_t *name = cases[i].cut ? &cut : &other;
 		const struct cr_piece first = { name, sizeof(*name) };
 
-		assert_int_equal(cr_dnode_full(cases[i].count, &key, first),
+		assert_int_equal(cr_dnode_full(cases[i].count, cases[i].names,
+					       &key, first),
 				 cases[i].full);
 	}
 }
