@@ -24,9 +24,13 @@ void cr_io_fault(enum cr_io_call call, int nth, int err)
 /* 0, or the error that this call must show. */
 static int fault(enum cr_io_call call)
 {
-	if (atomic_load_explicit(&faults[call].nth, memory_order_relaxed) <= 0)
-		return 0;
-	if (atomic_fetch_sub(&faults[call].nth, 1) != 1)
+	int nth = atomic_load_explicit(&faults[call].nth, memory_order_relaxed);
+
+	/* Threads count together, and exactly one of them meets the fault. */
+	while (nth > 0 &&
+	       !atomic_compare_exchange_weak(&faults[call].nth, &nth, nth - 1))
+		;
+	if (nth != 1 && nth != -1)
 		return 0;
 	return atomic_load(&faults[call].err);
 }

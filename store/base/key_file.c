@@ -10,9 +10,9 @@
 
 #define WORD	 "caprock-key-1 "
 #define SLOT_AT	 (sizeof(WORD) - 1)
-#define SPACE_AT (SLOT_AT + 2 * CR_UID_LEN)
+#define SPACE_AT (SLOT_AT + 2 * sizeof(struct cr_uid))
 #define HEX_AT	 (SPACE_AT + 1)
-#define LINE_LEN (HEX_AT + 2 * CR_KEY_FILE_SECRET)
+#define LINE_LEN (HEX_AT + 2 * (size_t)CR_KEY_FILE_SECRET)
 
 static int parse(const struct cr_secret *line, struct cr_uid *slot,
 		 uint8_t out[CR_KEY_FILE_SECRET])
@@ -22,7 +22,7 @@ static int parse(const struct cr_secret *line, struct cr_uid *slot,
 	if (line->len != LINE_LEN || memcmp(line->bytes, WORD, SLOT_AT) != 0 ||
 	    line->bytes[SPACE_AT] != ' ')
 		return -EINVAL;
-	memcpy(slot_text, line->bytes + SLOT_AT, 2 * CR_UID_LEN);
+	memcpy(slot_text, line->bytes + SLOT_AT, SPACE_AT - SLOT_AT);
 	if (cr_unhex(slot_text, slot->bytes, sizeof(slot->bytes)) < 0)
 		return -EINVAL;
 	/* cr_passphrase_file() leaves room, and zeroes, after the line. */

@@ -13,8 +13,6 @@
 #include "store/base/error.h"
 #include "store/base/io.h"
 
-extern char **environ;
-
 /* Strip the newline, check, hand over.  @from names the source. */
 static int finish(struct cr_secret *secret, const char *from,
 		  struct cr_secret *ret)
@@ -155,7 +153,7 @@ int cr_passphrase_command(const char *command, struct cr_secret *ret)
 	cr_cleanup(cr_secret_release) struct cr_secret secret = { 0 };
 	cr_cleanup(cr_closep) int in = -1;
 	int out, both[2], r, waited;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (pipe2(both, O_CLOEXEC) < 0)
 		return cr_fail(errno, "passphrase command: %s",

@@ -26,7 +26,7 @@
 #define HEADS_VERSION 1
 #define HEAD_LEN      (2 * CR_UID_LEN + 8 + CR_ID_LEN)
 #define HEADS_MIN     (CR_MAGIC_LEN + 4 + 4 + CR_ID_LEN)
-#define HEADS_MAX     ((off_t)HEADS_MIN + 65536 * HEAD_LEN)
+#define HEADS_MAX     (HEADS_MIN + (off_t)65536 * HEAD_LEN)
 
 void cr_heads_release(struct cr_heads *heads)
 {

@@ -195,6 +195,7 @@ int cr_key_add(const struct cr_repo *repo, struct cr_storage_w *w,
 		r = admit(repo, &roster, bundle, request);
 	if (r < 0)
 		return r;
+	assert(bundle);
 	/*
 	 * The slot first: a slot of a key that is not admitted opens nothing,
 	 * while an admitted key without a slot is nobody's.

@@ -228,7 +228,7 @@ int cr_keyring_new(const struct cr_bundle *bundle,
 	const struct cr_roster_key *key = NULL;
 	int r = find_admitted(bundle, roster, &key);
 
-	if (r < 0)
+	if (!key)
 		return r;
 	ring = alloc_ring(roster->epochs, cr_max(roster->domains, 1u));
 	if (!ring)

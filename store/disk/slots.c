@@ -168,7 +168,7 @@ static int try_slot(struct search *search, const struct cr_uid *id,
 	cr_cleanup(cr_bundle_freep) struct cr_bundle *bundle = NULL;
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
 	char name[CR_SLOT_NAME_LEN];
-	struct cr_slot slot;
+	struct cr_slot slot = { 0 };
 	int r;
 
 	cr_slot_name(id, name);

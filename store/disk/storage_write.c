@@ -92,7 +92,7 @@ static bool is_synced(struct cr_storage_w *w, const char *name)
 static void remember_synced(struct cr_storage_w *w, const char *name)
 {
 	struct folders *folders = &w->synced;
-	char *copy = strdup(name);
+	cr_cleanup(cr_freep) char *copy = strdup(name);
 
 	if (!copy)
 		return;
@@ -110,7 +110,6 @@ static void remember_synced(struct cr_storage_w *w, const char *name)
 	if (folders->count < folders->room)
 		folders->name[folders->count++] = cr_take(copy);
 	(void)pthread_mutex_unlock(&w->lock);
-	free(copy);
 }
 
 /*
@@ -341,7 +340,7 @@ int cr_storage_put(struct cr_storage_w *w, const char *name, const void *bytes,
 	struct cr_putting *put = NULL;
 	int r = cr_put_begin(w, name, &put);
 
-	if (r < 0)
+	if (!put)
 		return r;
 	r = cr_put_write(put, 0, bytes, len);
 	if (r < 0) {

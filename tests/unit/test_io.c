@@ -46,6 +46,11 @@ static void the_nth_call_fails_and_no_other(void **state)
 	assert_int_equal(cr_io_sync(fd), 0);
 	assert_int_equal(cr_io_sync(fd), -EIO);
 	assert_int_equal(cr_io_sync(fd), 0);
+	cr_io_fault(CR_IO_SYNC, -1, EIO);
+	assert_int_equal(cr_io_sync(fd), -EIO);
+	assert_int_equal(cr_io_sync(fd), -EIO);
+	cr_io_fault(CR_IO_SYNC, 0, 0);
+	assert_int_equal(cr_io_sync(fd), 0);
 	cr_io_fault(CR_IO_WRITE, 1, ENOSPC);
 	cr_io_fault(CR_IO_WRITE, 0, 0);
 	assert_int_equal(cr_io_write(fd, "x", 1), 0);

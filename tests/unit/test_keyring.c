@@ -423,7 +423,8 @@ static void a_grant_must_fit_the_epochs(void **state)
 	(void)state;
 	cr_owner_epoch(&bundle[OWNER].secret, 2, &epoch);
 	forge_grant(READ, &grant);
-	assert_int_equal(try_ring(READ), -CR_ECORRUPT); /* not listed */
+	assert_int_equal(try_ring(READ), -CR_ECORRUPT);
+	assert_non_null(strstr(cr_detail(), "not listed"));
 	forge_grant(PUT, &grant);
 	assert_int_equal(try_ring(PUT), -CR_ECORRUPT); /* not the newest */
 	epoch.epoch = 1;
@@ -439,6 +440,7 @@ static void a_new_epoch_is_for_those_it_is_granted(void **state)
 	cr_cleanup(cr_keyring_freep) struct cr_keyring *ours = NULL;
 	struct cr_pack_header before = header_of(PUT, CR_PACK_DATA);
 	struct cr_pack_header after = before;
+	struct cr_uid added;
 	struct cr_key key;
 
 	(void)state;
@@ -446,6 +448,7 @@ static void a_new_epoch_is_for_those_it_is_granted(void **state)
 	assert_int_equal(cr_keyring_pack_key_make(put, &before, &key), 0);
 	assert_int_equal(cr_roster_add_epoch(&roster, s), 0);
 	assert_int_equal(try_ring(PUT), -CR_ECORRUPT); /* its grant is old */
+	assert_int_equal(cr_roster_add_domain(&roster, s, &added), 0);
 	assert_int_equal(cr_roster_grant(&roster, s, &roster.key[PUT]), 0);
 	assert_int_equal(cr_roster_grant(&roster, s, &roster.key[READ_2]), 0);
 	cr_keyring_free(put);
@@ -458,7 +461,9 @@ static void a_new_epoch_is_for_those_it_is_granted(void **state)
 	assert_int_equal(cr_keyring_pack_key(old, &before, &key), 0);
 	assert_int_equal(cr_keyring_pack_key(old, &after, &key),
 			 -CR_ECAPABILITY);
+	assert_null(cr_keyring_domain_keys(old, &added));
 	ours = ring_of(READ_2);
+	assert_non_null(cr_keyring_domain_keys(ours, &added));
 	assert_int_equal(cr_keyring_pack_key(ours, &before, &key), 0);
 	assert_int_equal(cr_keyring_pack_key(ours, &after, &key), 0);
 }

@@ -9,6 +9,7 @@
 #include "store/base/io.h"
 #include "store/base/log.h"
 #include "store/base/secret.h"
+#include "store/codec/hash.h"
 #include "tests/unit/folder.h"
 
 static const struct cr_uid repository = { { 0x3f, 0xa0 } };
@@ -331,6 +332,36 @@ static void damaged_heads_are_none(void **state)
 	}
 }
 
+static void heads_must_hold_their_count(void **state)
+{
+	static const struct {
+		uint32_t count;
+		size_t entries;
+	} cases[] = {
+		{ 1, 0 },
+		{ 0, 1 },
+		{ UINT32_MAX, 1 },
+		{ (1u << 31) + 1, 1 },
+	};
+	cr_cleanup(cr_state_closep) struct cr_state *opened = open_state();
+
+	(void)state;
+	cr_log_limit(CR_LOG_ERR);
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		struct cr_heads back = { 0 };
+		uint8_t bytes[16 + 72 + 32] = "caprockH";
+		size_t len = 16 + 72 * cases[i].entries;
+		struct cr_id sum;
+
+		(void)unit_put_u32(unit_put_u32(bytes + 8, 1), cases[i].count);
+		sum = cr_hash_bytes("heads-sum", bytes, len);
+		memcpy(bytes + len, sum.bytes, sizeof(sum.bytes));
+		folder_write(&folder, "s/" ID "/heads", bytes, len + 32, 0600);
+		assert_int_equal(cr_heads_load(opened, &back), 0);
+		assert_int_equal(back.count, 0);
+	}
+}
+
 static void a_failed_save_keeps_the_old_heads(void **state)
 {
 	static const struct {
@@ -382,6 +413,8 @@ int main(void)
 			heads_of_two_processes_are_joined, setup, teardown),
 		cmocka_unit_test_setup_teardown(damaged_heads_are_none, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(heads_must_hold_their_count,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_failed_save_keeps_the_old_heads, setup, teardown),
 	};

@@ -214,6 +214,37 @@ static void a_failed_call_leaves_no_object(void **state)
 	}
 }
 
+static void a_placeholder_goes_when_it_cannot_be_filled(void **state)
+{
+	char back[64];
+
+	(void)state;
+	cr_io_fault(CR_IO_LINK, 1, EPERM);
+	cr_io_fault(CR_IO_RENAME, -1, EINVAL);
+	assert_int_equal(cr_storage_put(w, "index/a", "x", 1), -EINVAL);
+	cr_io_fault(CR_IO_RENAME, 0, 0);
+	assert_int_equal(count_files("index"), 0);
+	assert_int_equal(get("index/a", back), -ENOENT);
+	assert_int_equal(cr_storage_put(w, "index/a", "x", 1), 0);
+}
+
+static void a_failed_delete_is_reported(void **state)
+{
+	static const enum cr_io_call calls[] = { CR_IO_OPEN, CR_IO_UNLINK,
+						 CR_IO_SYNC };
+	char back[64];
+
+	(void)state;
+	assert_int_equal(cr_storage_put(w, "index/a", "x", 1), 0);
+	for (size_t i = 0; i < CR_ARRAY_LEN(calls); i++) {
+		cr_io_fault(calls[i], 1, EIO);
+		assert_int_equal(cr_storage_delete(w, "index/a"), -EIO);
+		assert_non_null(strstr(cr_detail(), "index/a"));
+		assert_int_equal(get("index/a", back),
+				 calls[i] == CR_IO_SYNC ? -ENOENT : 0);
+	}
+}
+
 static void a_failed_write_fails_the_object(void **state)
 {
 	struct cr_putting *put = NULL;
@@ -331,7 +362,7 @@ static void reading_beyond_the_end_is_damage(void **state)
 						cases[i].len),
 				 cases[i].want);
 		if (cases[i].want == 0)
-			assert_memory_equal(back, "caprock" + cases[i].offset,
+			assert_memory_equal(back, &"caprock"[cases[i].offset],
 					    cases[i].len);
 	}
 	cr_io_fault(CR_IO_READ, 1, EIO);
@@ -394,6 +425,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(any_file_system_creates_once,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failed_call_leaves_no_object,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_placeholder_goes_when_it_cannot_be_filled, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(a_failed_delete_is_reported,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_failed_write_fails_the_object,
 						setup, teardown),
