@@ -81,8 +81,8 @@ enum cr_io_call {
 
 /*
  * For tests: the @nth call of this kind from now, counted from 1, fails with
- * @err; calls after it succeed again.  -1 for @nth: every call fails; 0 takes the
- * fault back.
+ * @err; calls after it succeed again.  -1 for @nth: every call fails; 0 takes
+ * the fault back.
  */
 void cr_io_fault(enum cr_io_call call, int nth, int err);
 
