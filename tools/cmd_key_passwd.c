@@ -29,8 +29,8 @@ static int run(struct cr_context *ctx, void *arg)
 		return r;
 	cr_json_uid(ctx->out->summary, "slot", &slot);
 	cr_tell(ctx->out,
-		"the %s is changed; key files and paper keys stay valid\n",
-		options->wrap.key_file ? "key" : "passphrase");
+		"the old passphrase opens nothing any more; key files and "
+		"paper keys do\n");
 	return 0;
 }
 

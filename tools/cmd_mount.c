@@ -3,6 +3,7 @@
  * cmd_mount.c - run caprockfs, a program of its own, which contains nothing
  * that can write to a repository.
  */
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +18,14 @@
 struct options {
 	struct cr_words option;
 	const char *source;
-	const char *cache;
+	uint64_t cache; /* 0: not given */
 	bool foreground;
 	bool allow_other;
 };
 
-/* What is handed to execv(): "-o" and the rest; strings are not owned. */
+/* What is handed to execv(). */
 struct arguments {
-	const char *word[64];
+	const char *word[64]; /* borrowed, or of those below */
 	size_t count;
 	char *made[16]; /* owned: strings that were put together */
 	size_t mades;
@@ -46,57 +47,53 @@ static int add(struct arguments *args, const char *word)
 	return 0;
 }
 
-/* "-o name=value", commas and backslashes in it escaped as libfuse wants it. */
+/* "--name=value"; nothing without a value. */
 static int add_option(struct arguments *args, const char *name,
 		      const char *value)
 {
-	size_t len = strlen(name);
-	char *text, *to;
-	int r;
+	char *text;
 
 	if (!value)
 		return 0;
 	if (args->mades == CR_ARRAY_LEN(args->made))
 		return cr_fail(CR_EUSAGE, "mount: too many options");
-	text = malloc(len + 1 + 2 * strlen(value) + 1);
-	if (!text)
+	if (asprintf(&text, "--%s=%s", name, value) < 0)
 		return -ENOMEM;
 	args->made[args->mades++] = text;
-	to = mempcpy(text, name, len);
-	*to++ = '=';
-	for (; *value != '\0'; value++) {
-		if (*value == ',' || *value == '\\')
-			*to++ = '\\';
-		*to++ = *value;
-	}
-	*to = '\0';
-	r = add(args, "-o");
-	return r < 0 ? r : add(args, text);
+	return add(args, text);
+}
+
+static int add_number(struct arguments *args, const char *name, uint64_t value)
+{
+	char number[24];
+
+	(void)snprintf(number, sizeof(number), "%" PRIu64, value);
+	return add_option(args, name, number);
 }
 
 static int add_globals(struct arguments *args, const struct cr_globals *globals)
 {
-	char number[24];
-	int r;
+	const struct {
+		const char *name, *value;
+	} text[] = {
+		{ "state-dir", globals->state_dir },
+		{ "passphrase-file", globals->passphrase_file },
+		{ "passphrase-command", globals->passphrase_command },
+		{ "key-file", globals->key_file },
+	};
+	int r = 0;
 
-	r = add_option(args, "state-dir", globals->state_dir);
-	if (r == 0)
-		r = add_option(args, "passphrase-file",
-			       globals->passphrase_file);
-	if (r == 0)
-		r = add_option(args, "passphrase-command",
-			       globals->passphrase_command);
-	if (r == 0)
-		r = add_option(args, "key-file", globals->key_file);
-	if (r < 0 || globals->passphrase_fd == CR_NO_FD)
-		return r;
-	(void)snprintf(number, sizeof(number), "%u",
-		       (unsigned int)globals->passphrase_fd);
-	return add_option(args, "passphrase-fd", number);
+	for (size_t i = 0; r == 0 && i < CR_ARRAY_LEN(text); i++)
+		r = add_option(args, text[i].name, text[i].value);
+	if (r == 0 && globals->passphrase_fd != CR_NO_FD)
+		r = add_number(args, "passphrase-fd", globals->passphrase_fd);
+	return r;
 }
 
-static int add_own(struct arguments *args, const struct options *options)
+static int add_own(struct arguments *args, const struct cr_globals *globals,
+		   const struct options *options)
 {
+	uint64_t cache = options->cache > 0 ? options->cache : globals->memory;
 	int r = 0;
 
 	if (options->foreground)
@@ -105,8 +102,8 @@ static int add_own(struct arguments *args, const struct options *options)
 		r = add(args, "-oallow_other");
 	if (r == 0)
 		r = add_option(args, "source", options->source);
-	if (r == 0)
-		r = add_option(args, "cache", options->cache);
+	if (r == 0 && cache > 0)
+		r = add_number(args, "cache", cache);
 	for (uint32_t i = 0; r == 0 && i < options->option.count; i++) {
 		r = add(args, "-o");
 		if (r == 0)
@@ -146,7 +143,7 @@ static int run(struct cr_context *ctx, void *arg)
 	if (r == 0)
 		r = add_globals(&args, ctx->globals);
 	if (r == 0)
-		r = add_own(&args, arg);
+		r = add_own(&args, ctx->globals, arg);
 	/* No name that begins with "-" is to be taken for an option. */
 	if (r == 0)
 		r = add(&args, "--");
@@ -164,8 +161,8 @@ static const struct cr_option table[] = {
 	{ "source", 0, CR_OPTION_TEXT, "NAME",
 	  "only the snapshots of this source, at the top",
 	  offsetof(struct options, source), 0, 0 },
-	{ "cache", 0, CR_OPTION_TEXT, "SIZE", "memory for caches (256M)",
-	  offsetof(struct options, cache), 0, 0 },
+	{ "cache", 0, CR_OPTION_SIZE, "SIZE", "memory for caches (256M)",
+	  offsetof(struct options, cache), 16u << 20, 1ull << 44 },
 	{ "allow-other", 0, CR_OPTION_FLAG, NULL,
 	  "let other users in, as far as modes and ACLs do",
 	  offsetof(struct options, allow_other), 0, 0 },

@@ -20,7 +20,7 @@ struct cr_globals {
 	uint64_t passphrase_fd; /* CR_NO_FD: not given */
 	const char *passphrase_command;
 	const char *key_file;
-	uint64_t memory;
+	uint64_t memory; /* 0: not given, CR_MEMORY_DEFAULT */
 	unsigned int verbose;
 	bool json;
 	bool quiet;
@@ -28,7 +28,8 @@ struct cr_globals {
 	bool version;
 };
 
-#define CR_NO_FD UINT64_MAX
+#define CR_NO_FD	  UINT64_MAX
+#define CR_MEMORY_DEFAULT (320u << 20)
 
 /* One run of one command. */
 struct cr_context {

@@ -222,7 +222,6 @@ int cr_dispatch(const struct cr_command *const *table, int argc, char **argv)
 		.repository = getenv("CAPROCK_REPOSITORY"),
 		.key_file = getenv("CAPROCK_KEY_FILE"),
 		.passphrase_fd = CR_NO_FD,
-		.memory = 320u << 20,
 	};
 	struct cr_context ctx = { .globals = &globals, .out = &out };
 	struct line line = { argc, argv };

@@ -5,6 +5,7 @@
 
 #include "store/base/error.h"
 #include "store/base/log.h"
+#include "store/disk/index_sync.h"
 #include "tools/credentials.h"
 
 int cr_session_path(const struct cr_context *ctx, const char **ret)
@@ -21,7 +22,11 @@ int cr_session_path(const struct cr_context *ctx, const char **ret)
 
 size_t cr_session_share(const struct cr_session *session, unsigned int percent)
 {
-	return (size_t)(session->ctx->globals->memory / 100 * percent);
+	uint64_t memory = session->ctx->globals->memory;
+
+	if (memory == 0)
+		memory = CR_MEMORY_DEFAULT;
+	return (size_t)(memory / 100 * percent);
 }
 
 /* Ask for no passphrase where there is nothing to open. */
@@ -137,17 +142,12 @@ int cr_session_find(struct cr_session *session, const char *text,
 
 int cr_session_reader(struct cr_session *session)
 {
-	int r = 0;
+	int r;
 
-	/* Probes in a child: before the reader starts any thread. */
-	if (session->state && !session->index)
-		r = cr_index_open(session->state, CR_INDEX_SECONDARY,
-				  cr_session_share(session, 20),
-				  &session->index);
-	if (r < 0 && r != -ENOENT)
-		cr_log(CR_LOG_WARNING,
-		       "%s: going on without the index, which is slower",
-		       cr_detail());
+	r = cr_index_ready(session->repo, session->state,
+			   cr_session_share(session, 20), &session->index);
+	if (r < 0)
+		return r;
 	return cr_reader_new(session->repo, session->index,
 			     cr_session_share(session, 50), &session->reader);
 }

@@ -47,7 +47,10 @@ cr_must_check int cr_session_snapshots(struct cr_session *session);
 cr_must_check int cr_session_find(struct cr_session *session, const char *text,
 				  const struct cr_snapshot **ret);
 
-/* Index as secondary, where there is one, and the reader. */
+/*
+ * The index, made or brought up to date where that can be done without waiting,
+ * and the reader.  Before any thread is started.
+ */
 cr_must_check int cr_session_reader(struct cr_session *session);
 
 /* All of the above, for commands that read. */
