@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/dates.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/dates_about.h"
+#include "fs/dates_view.h"
+#include "store/base/hex.h"
+#include "store/read/snapshots.h"
+
+#define DAY_LEN	    10		/* of a stamp */
+#define COOKIE_BIAS (1ll << 40) /* times and days of all years: positive */
+
+/* The directories at the root, and what they are. */
+static const struct {
+	const char *name;
+	enum cr_date_kind kind;
+} top[CR_DATES_TOP] = {
+	{ "snapshots", CR_DATE_SNAPSHOTS },
+	{ "latest", CR_DATE_LATEST },
+	{ "by-date", CR_DATE_DAYS },
+	{ ".caprock", CR_DATE_ABOUT },
+};
+
+static void lock(struct cr_dates *dates)
+{
+	(void)pthread_mutex_lock(&dates->lock);
+}
+
+static void unlock(struct cr_dates *dates)
+{
+	(void)pthread_mutex_unlock(&dates->lock);
+}
+
+/* ---- What is shown ------------------------------------------------------- */
+
+int cr_dates_new(const struct cr_dates_options *options, struct cr_dates **ret)
+{
+	struct cr_dates *dates = calloc(1, sizeof(*dates));
+
+	if (!dates)
+		return -ENOMEM;
+	dates->options = *options;
+	dates->uid = geteuid();
+	dates->gid = getegid();
+	(void)snprintf(dates->version, sizeof(dates->version),
+		       "caprockfs %s\nformat %d\nrepository %s\n",
+		       CAPROCK_VERSION, CR_FORMAT_VERSION,
+		       cr_uid_hex(&options->repository).text);
+	(void)pthread_mutex_init(&dates->lock, NULL);
+	dates->view.due = INT64_MAX;
+	*ret = dates;
+	return 0;
+}
+
+void cr_dates_free(struct cr_dates *dates)
+{
+	if (!dates)
+		return;
+	cr_dates_view_release(&dates->view);
+	free(dates->name);
+	(void)pthread_mutex_destroy(&dates->lock);
+	free(dates);
+}
+
+/* The number of source @name, given out if need be.  Only the updater asks. */
+static int number_of(struct cr_dates *dates, const char *name, uint32_t *ret)
+{
+	char(*names)[CR_SOURCE_MAX + 1];
+
+	for (uint32_t i = 0; i < dates->names; i++) {
+		if (strcmp(dates->name[i], name) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	lock(dates);
+	names = reallocarray(dates->name, dates->names + 1, sizeof(*names));
+	if (names) {
+		(void)snprintf(names[dates->names], sizeof(*names), "%s", name);
+		dates->name = names;
+		*ret = dates->names++;
+	}
+	unlock(dates);
+	return names ? 0 : -ENOMEM;
+}
+
+/* Whether @snapshot can be named by its time, and may be shown. */
+static bool is_shown(const struct cr_dates *dates,
+		     const struct cr_snapshot *snapshot, size_t *refused)
+{
+	const char *only = dates->options.only;
+	char stamp[CR_STAMP_LEN];
+	int64_t back;
+
+	if (only && strcmp(only, snapshot->source) != 0)
+		return false;
+	if (dates->options.refuse_xattrs &&
+	    snapshot->manifest.flags &
+		    (CR_MANIFEST_XATTRS | CR_MANIFEST_ACLS)) {
+		++*refused;
+		return false;
+	}
+	cr_stamp(snapshot->head.time, stamp);
+	return cr_stamp_parse(stamp, &back) == 0 && back == snapshot->head.time;
+}
+
+int cr_dates_update(struct cr_dates *dates, const struct cr_snapshots *set,
+		    int64_t now)
+{
+	cr_cleanup(cr_dates_view_release) struct cr_dates_view view = { 0 };
+	struct cr_dates_view old;
+	uint32_t number = 0;
+	int r = 0;
+
+	/* The only source has its number before it has a snapshot. */
+	if (dates->options.only)
+		r = number_of(dates, dates->options.only, &number);
+	/* At most as many new sources as there are snapshots. */
+	if (r == 0)
+		r = cr_dates_view_init(&view, set->count,
+				       dates->names + set->count);
+	for (size_t i = 0; i < set->count && r == 0; i++) {
+		if (!is_shown(dates, set->snapshot[i], &view.refused))
+			continue;
+		r = number_of(dates, set->snapshot[i]->source, &number);
+		if (r == 0)
+			cr_dates_view_add(&view, number, set->snapshot[i], now);
+	}
+	if (r < 0)
+		return r;
+	cr_dates_view_done(&view, dates->names, now);
+
+	lock(dates);
+	old = dates->view;
+	dates->view = cr_take(view);
+	unlock(dates);
+	cr_dates_view_release(&old);
+	return 0;
+}
+
+bool cr_dates_due(struct cr_dates *dates, int64_t now)
+{
+	bool due;
+
+	lock(dates);
+	due = dates->view.due <= now;
+	unlock(dates);
+	return due;
+}
+
+void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused)
+{
+	lock(dates);
+	*shown = dates->view.count;
+	*refused = dates->view.refused;
+	unlock(dates);
+}
+
+/* ---- Finding, locked ----------------------------------------------------- */
+
+struct cr_date cr_dates_listing(const struct cr_dates *dates,
+				const struct cr_date *dir)
+{
+	if (dir->kind == CR_DATE_ROOT && dates->options.only)
+		return (struct cr_date){ .kind = CR_DATE_SOURCE };
+	return *dir;
+}
+
+static int find_source(const struct cr_dates *dates, const char *name,
+		       uint32_t *ret)
+{
+	for (uint32_t i = 0; i < dates->view.sources; i++) {
+		if (strcmp(dates->name[i], name) == 0 &&
+		    dates->view.span[i].count > 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int find_snapshot(const struct cr_dates *dates, uint32_t source,
+			 const char *name, struct cr_date *ret)
+{
+	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_span *span = cr_dates_span(view, source);
+	char stamp[CR_STAMP_LEN];
+	int64_t time;
+	size_t i;
+
+	/* Other spellings of a time are understood elsewhere; here is one. */
+	if (cr_stamp_parse(name, &time) < 0)
+		return -ENOENT;
+	cr_stamp(time, stamp);
+	i = cr_dates_at_or_after(view, span, time);
+	if (strcmp(stamp, name) != 0 || i == span->first + span->count ||
+	    view->snapshot[i]->head.time != time)
+		return -ENOENT;
+	*ret = (struct cr_date){ CR_DATE_SNAPSHOT, source, 0,
+				 view->snapshot[i] };
+	return 0;
+}
+
+static int find_day(const struct cr_dates_view *view, const char *name,
+		    struct cr_date *ret)
+{
+	char stamp[CR_STAMP_LEN];
+	int64_t time, day;
+	size_t i;
+
+	if (strlen(name) != DAY_LEN)
+		return -ENOENT;
+	(void)snprintf(stamp, sizeof(stamp), "%.10sT00-00-00Z", name);
+	if (cr_stamp_parse(stamp, &time) < 0)
+		return -ENOENT;
+	day = cr_dates_day(time);
+	i = cr_dates_last_at(view, day, 0);
+	if (i == view->lasts || view->last[i].day != day)
+		return -ENOENT;
+	*ret = (struct cr_date){ .kind = CR_DATE_DAY, .day = day };
+	return 0;
+}
+
+static int find_last(const struct cr_dates_view *view, int64_t day,
+		     uint32_t source, struct cr_date *ret)
+{
+	size_t i = cr_dates_last_at(view, day, source);
+
+	if (i == view->lasts || view->last[i].day != day ||
+	    view->last[i].source != source)
+		return -ENOENT;
+	*ret = (struct cr_date){ CR_DATE_LAST, source, day,
+				 view->last[i].snapshot };
+	return 0;
+}
+
+static int find_newest(const struct cr_dates_view *view, uint32_t source,
+		       struct cr_date *ret)
+{
+	const struct cr_dates_span *span = cr_dates_span(view, source);
+
+	if (!span->newest)
+		return -ENOENT;
+	*ret = (struct cr_date){ CR_DATE_NEWEST, source, 0, span->newest };
+	return 0;
+}
+
+static int find_top(const char *name, struct cr_date *ret)
+{
+	for (size_t i = 0; i < CR_DATES_TOP; i++) {
+		if (strcmp(top[i].name, name) == 0) {
+			*ret = (struct cr_date){ .kind = top[i].kind };
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
+		       const char *name, struct cr_date *ret)
+{
+	uint32_t source = 0;
+
+	switch (dir->kind) {
+	case CR_DATE_ROOT:
+		return find_top(name, ret);
+	case CR_DATE_SOURCE:
+		return find_snapshot(dates, dir->source, name, ret);
+	case CR_DATE_DAYS:
+		return find_day(&dates->view, name, ret);
+	case CR_DATE_ABOUT:
+		return cr_date_file_find(name, ret);
+	case CR_DATE_SNAPSHOTS:
+	case CR_DATE_LATEST:
+	case CR_DATE_DAY:
+		break;
+	case CR_DATE_SNAPSHOT:
+	case CR_DATE_NEWEST:
+	case CR_DATE_LAST:
+	case CR_DATE_FILE:
+		return -ENOTDIR;
+	}
+	if (find_source(dates, name, &source) < 0)
+		return -ENOENT;
+	if (dir->kind == CR_DATE_LATEST)
+		return find_newest(&dates->view, source, ret);
+	if (dir->kind == CR_DATE_DAY)
+		return find_last(&dates->view, dir->day, source, ret);
+	*ret = (struct cr_date){ .kind = CR_DATE_SOURCE, .source = source };
+	return 0;
+}
+
+int cr_dates_find(struct cr_dates *dates, const struct cr_date *dir,
+		  const char *name, struct cr_date *ret)
+{
+	struct cr_date listing = cr_dates_listing(dates, dir);
+	int r;
+
+	lock(dates);
+	r = find_locked(dates, &listing, name, ret);
+	unlock(dates);
+	return r;
+}
+
+/* ---- Names and places ---------------------------------------------------- */
+
+bool cr_date_is_folder(const struct cr_date *date)
+{
+	return date->kind != CR_DATE_NEWEST && date->kind != CR_DATE_LAST &&
+	       date->kind != CR_DATE_FILE;
+}
+
+struct cr_date cr_dates_parent(const struct cr_dates *dates,
+			       const struct cr_date *date)
+{
+	struct cr_date parent = { .kind = CR_DATE_ROOT };
+
+	switch (date->kind) {
+	case CR_DATE_SOURCE:
+		parent.kind = CR_DATE_SNAPSHOTS;
+		break;
+	case CR_DATE_SNAPSHOT:
+		if (dates->options.only)
+			break;
+		parent.kind = CR_DATE_SOURCE;
+		parent.source = date->source;
+		break;
+	case CR_DATE_NEWEST:
+		parent.kind = CR_DATE_LATEST;
+		break;
+	case CR_DATE_DAY:
+		parent.kind = CR_DATE_DAYS;
+		break;
+	case CR_DATE_LAST:
+		parent.kind = CR_DATE_DAY;
+		parent.day = date->day;
+		break;
+	case CR_DATE_FILE:
+		parent.kind = CR_DATE_ABOUT;
+		break;
+	case CR_DATE_ROOT:
+	case CR_DATE_SNAPSHOTS:
+	case CR_DATE_LATEST:
+	case CR_DATE_DAYS:
+	case CR_DATE_ABOUT:
+		break;
+	}
+	return parent;
+}
+
+static void name_locked(const struct cr_dates *dates,
+			const struct cr_date *date, char out[CR_DATE_NAME_MAX])
+{
+	char stamp[CR_STAMP_LEN];
+
+	out[0] = '\0';
+	switch (date->kind) {
+	case CR_DATE_ROOT:
+		return;
+	case CR_DATE_SOURCE:
+	case CR_DATE_NEWEST:
+	case CR_DATE_LAST:
+		(void)snprintf(out, CR_DATE_NAME_MAX, "%s",
+			       dates->name[date->source]);
+		return;
+	case CR_DATE_SNAPSHOT:
+		cr_stamp(date->snapshot->head.time, stamp);
+		(void)snprintf(out, CR_DATE_NAME_MAX, "%s", stamp);
+		return;
+	case CR_DATE_DAY:
+		cr_stamp(date->day * CR_DAY_SECONDS, stamp);
+		(void)snprintf(out, CR_DATE_NAME_MAX, "%.10s", stamp);
+		return;
+	case CR_DATE_FILE:
+		(void)snprintf(out, CR_DATE_NAME_MAX, "%s",
+			       cr_date_file_name(date));
+		return;
+	case CR_DATE_SNAPSHOTS:
+	case CR_DATE_LATEST:
+	case CR_DATE_DAYS:
+	case CR_DATE_ABOUT:
+		break;
+	}
+	for (size_t i = 0; i < CR_DATES_TOP; i++)
+		if (top[i].kind == date->kind)
+			(void)snprintf(out, CR_DATE_NAME_MAX, "%s",
+				       top[i].name);
+}
+
+void cr_dates_name(struct cr_dates *dates, const struct cr_date *date,
+		   char out[CR_DATE_NAME_MAX])
+{
+	lock(dates);
+	name_locked(dates, date, out);
+	unlock(dates);
+}
+
+void cr_dates_path(struct cr_dates *dates, const struct cr_date *date,
+		   char out[CR_DATE_PATH_MAX])
+{
+	char below[CR_DATE_PATH_MAX] = "", name[CR_DATE_NAME_MAX];
+
+	out[0] = '\0';
+	for (struct cr_date at = *date; at.kind != CR_DATE_ROOT;
+	     at = cr_dates_parent(dates, &at)) {
+		cr_dates_name(dates, &at, name);
+		/* Three names at most; "%.*s" tells the compiler so. */
+		(void)snprintf(out, CR_DATE_PATH_MAX, "%s%s%.*s", name,
+			       *below ? "/" : "",
+			       CR_DATE_PATH_MAX - CR_DATE_NAME_MAX - 2, below);
+		memcpy(below, out, sizeof(below));
+	}
+}
+
+bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date)
+{
+	struct cr_date parent = cr_dates_parent(dates, date), found;
+	char name[CR_DATE_NAME_MAX];
+
+	if (date->kind == CR_DATE_ROOT)
+		return true;
+	cr_dates_name(dates, date, name);
+	return cr_dates_find(dates, &parent, name, &found) == 0 &&
+	       cr_date_equal(&found, date);
+}
+
+/* ---- Listing ------------------------------------------------------------- */
+
+/*
+ * One name of @dir, the first whose cookie is above @after: sources by their
+ * number, snapshots by time, days by day, the fixed ones by their place.
+ */
+static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
+			uint64_t after, struct cr_date_item *ret)
+{
+	const struct cr_dates_view *view = &dates->view;
+	int64_t from = (int64_t)after - COOKIE_BIAS + 1;
+	const struct cr_dates_span *span;
+	size_t i;
+
+	if (after == 0)
+		from = INT64_MIN;
+	switch (dir->kind) {
+	case CR_DATE_ROOT:
+		if (after >= CR_DATES_TOP)
+			return false;
+		ret->date = (struct cr_date){ .kind = top[after].kind };
+		ret->cookie = after + 1;
+		return true;
+	case CR_DATE_ABOUT:
+		ret->cookie = after + 1;
+		return cr_date_file_at(after, &ret->date);
+	case CR_DATE_SOURCE:
+		span = cr_dates_span(view, dir->source);
+		i = cr_dates_at_or_after(view, span, from);
+		if (i == span->first + span->count)
+			return false;
+		ret->date = (struct cr_date){ CR_DATE_SNAPSHOT, dir->source, 0,
+					      view->snapshot[i] };
+		ret->cookie =
+			(uint64_t)(view->snapshot[i]->head.time + COOKIE_BIAS);
+		return true;
+	case CR_DATE_DAYS:
+		i = cr_dates_last_at(view, from, 0);
+		if (i == view->lasts)
+			return false;
+		ret->date = (struct cr_date){ .kind = CR_DATE_DAY,
+					      .day = view->last[i].day };
+		ret->cookie = (uint64_t)(view->last[i].day + COOKIE_BIAS);
+		return true;
+	case CR_DATE_SNAPSHOTS:
+	case CR_DATE_LATEST:
+	case CR_DATE_DAY:
+	case CR_DATE_SNAPSHOT:
+	case CR_DATE_NEWEST:
+	case CR_DATE_LAST:
+	case CR_DATE_FILE:
+		break;
+	}
+	return false;
+}
+
+/* The same where names are those of sources; the cookie is number + 1. */
+static bool next_source_locked(const struct cr_dates *dates,
+			       const struct cr_date *dir, uint64_t after,
+			       struct cr_date_item *ret)
+{
+	const struct cr_dates_view *view = &dates->view;
+
+	for (uint64_t n = after; n < view->sources; n++) {
+		uint32_t source = (uint32_t)n;
+		int r = -ENOENT;
+
+		if (dir->kind == CR_DATE_LATEST)
+			r = find_newest(view, source, &ret->date);
+		else if (dir->kind == CR_DATE_DAY)
+			r = find_last(view, dir->day, source, &ret->date);
+		else if (view->span[source].count > 0)
+			r = 0;
+		if (r < 0)
+			continue;
+		if (dir->kind == CR_DATE_SNAPSHOTS)
+			ret->date = (struct cr_date){ .kind = CR_DATE_SOURCE,
+						      .source = source };
+		ret->cookie = n + 1;
+		return true;
+	}
+	return false;
+}
+
+size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
+		     uint64_t cookie, struct cr_date_item *out, size_t max)
+{
+	struct cr_date listing = cr_dates_listing(dates, dir);
+	bool sources = listing.kind == CR_DATE_SNAPSHOTS ||
+		       listing.kind == CR_DATE_LATEST ||
+		       listing.kind == CR_DATE_DAY;
+	size_t n = 0;
+
+	lock(dates);
+	while (n < max &&
+	       (sources ? next_source_locked(dates, &listing, cookie, &out[n])
+			: next_locked(dates, &listing, cookie, &out[n]))) {
+		name_locked(dates, &out[n].date, out[n].name);
+		cookie = out[n++].cookie;
+	}
+	unlock(dates);
+	return n;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dates.h - the top level of a mount: snapshots as dated directories, and the
+ * links that lead to them.
+ *
+ *	snapshots/<source>/2026-11-22T02-15-00Z	the only place of each snapshot
+ *	latest/<source>				link to the newest of each
+ *source by-date/2026-11-22/<source>		link to the last of that UTC day
+ *	.caprock/				about this mount
+ *
+ * With one source chosen its dated directories stand at the root, and nothing
+ * else.  What stands there may change at any time; a name never comes to mean
+ * another snapshot, and what a link or file says never changes: it is another
+ * one then.
+ *
+ * Nothing here does I/O.  One thread updates, any number ask; each function
+ * locks for itself and calls nothing that locks.
+ */
+#ifndef FS_DATES_H
+#define FS_DATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "store/base/id.h"
+#include "store/base/util.h"
+#include "store/codec/format.h"
+
+struct cr_snapshot;
+struct cr_snapshots;
+struct cr_dates;
+
+enum cr_date_kind {
+	CR_DATE_ROOT,
+	CR_DATE_SNAPSHOTS, /* snapshots/ */
+	CR_DATE_SOURCE,	   /* snapshots/<source>/ */
+	CR_DATE_SNAPSHOT,  /* snapshots/<source>/<stamp>/ */
+	CR_DATE_LATEST,	   /* latest/ */
+	CR_DATE_NEWEST,	   /* latest/<source> */
+	CR_DATE_DAYS,	   /* by-date/ */
+	CR_DATE_DAY,	   /* by-date/<day>/ */
+	CR_DATE_LAST,	   /* by-date/<day>/<source> */
+	CR_DATE_ABOUT,	   /* .caprock/ */
+	CR_DATE_FILE,	   /* .caprock/<name> */
+};
+
+/* One thing at the top level.  A value: compared by cr_date_equal(). */
+struct cr_date {
+	enum cr_date_kind kind;
+	uint32_t source; /* SOURCE, SNAPSHOT, NEWEST, LAST: its number */
+	int64_t day;	 /* DAY, LAST: since 1970; FILE: its number */
+	const struct cr_snapshot *snapshot; /* SNAPSHOT, NEWEST, LAST */
+};
+
+static inline bool cr_date_equal(const struct cr_date *a,
+				 const struct cr_date *b)
+{
+	return a->kind == b->kind && a->source == b->source &&
+	       a->day == b->day && a->snapshot == b->snapshot;
+}
+
+#define CR_DATE_NAME_MAX (CR_SOURCE_MAX + 1) /* the longest, with its zero */
+#define CR_DATE_PATH_MAX 192
+
+struct cr_dates_options {
+	const char *only;   /* borrowed: the one source to show, or NULL */
+	bool refuse_xattrs; /* leave out snapshots that have any */
+	struct cr_id repository_hash; /* for inode numbers */
+	struct cr_uid repository;     /* for .caprock/version */
+};
+
+cr_must_check int cr_dates_new(const struct cr_dates_options *options,
+			       struct cr_dates **ret);
+void cr_dates_free(struct cr_dates *dates);
+
+/*
+ * Show what @set lists, at the time @now (UTC seconds): a snapshot dated more
+ * than an hour later is never the newest.  The snapshots are borrowed for as
+ * long as @dates lives.  -ENOMEM.
+ */
+cr_must_check int cr_dates_update(struct cr_dates *dates,
+				  const struct cr_snapshots *set, int64_t now);
+
+/* Whether an update would differ at @now though the set did not change. */
+bool cr_dates_due(struct cr_dates *dates, int64_t now);
+
+/* How many snapshots are shown, and left out for their xattrs. */
+void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused);
+
+/* What @name is in @dir.  -ENOENT and -ENOTDIR without a sentence. */
+cr_must_check int cr_dates_find(struct cr_dates *dates,
+				const struct cr_date *dir, const char *name,
+				struct cr_date *ret);
+
+/* One name of a directory, and where to go on after it. */
+struct cr_date_item {
+	struct cr_date date;
+	uint64_t cookie;
+	char name[CR_DATE_NAME_MAX];
+};
+
+/*
+ * Up to @max names of @dir that come after @cookie (0: the first ones).  A name
+ * has one cookie however the directory changes, so that none that stays is
+ * seen twice or left out.  Returns how many.
+ */
+size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
+		     uint64_t cookie, struct cr_date_item *out, size_t max);
+
+/* Whether @date can still be found where it was. */
+bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date);
+
+bool cr_date_is_folder(const struct cr_date *date);
+
+/* The directory @date is in; of the root the root. */
+struct cr_date cr_dates_parent(const struct cr_dates *dates,
+			       const struct cr_date *date);
+
+/* Its name there, and its path from the root ("" for the root). */
+void cr_dates_name(struct cr_dates *dates, const struct cr_date *date,
+		   char out[CR_DATE_NAME_MAX]);
+void cr_dates_path(struct cr_dates *dates, const struct cr_date *date,
+		   char out[CR_DATE_PATH_MAX]);
+
+/* For all but snapshots, which show what was stored. */
+void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
+		   struct stat *ret);
+uint64_t cr_dates_ino(struct cr_dates *dates, const struct cr_date *date);
+
+/* What a link leads to: relative, so that it holds wherever one mounts. */
+void cr_dates_target(struct cr_dates *dates, const struct cr_date *date,
+		     char out[CR_DATE_PATH_MAX]);
+
+/* The bytes of a file; they live as long as @dates. */
+const char *cr_dates_text(const struct cr_dates *dates,
+			  const struct cr_date *date);
+
+static inline void cr_dates_freep(struct cr_dates **dates)
+{
+	cr_dates_free(*dates);
+}
+
+#endif

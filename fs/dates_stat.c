@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What stat, readlink and read show of the top level. */
+#include "fs/dates.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/dates_about.h"
+#include "fs/dates_view.h"
+#include "fs/ino.h"
+#include "store/base/hex.h"
+#include "store/read/snapshots.h"
+
+static int64_t newest_of_day(const struct cr_dates_view *view, int64_t day)
+{
+	int64_t newest = day * CR_DAY_SECONDS;
+
+	for (size_t i = cr_dates_last_at(view, day, 0);
+	     i < view->lasts && view->last[i].day == day; i++)
+		newest = cr_max(newest, view->last[i].snapshot->head.time);
+	return newest;
+}
+
+static int64_t newest_of_source(const struct cr_dates_view *view,
+				uint32_t source)
+{
+	const struct cr_dates_span *span = cr_dates_span(view, source);
+
+	return span->count > 0 ? view->snapshot[span->first + span->count - 1]
+					 ->head.time
+			       : view->newest;
+}
+
+static size_t folders_locked(const struct cr_dates *dates,
+			     const struct cr_date *dir)
+{
+	size_t n = 0;
+
+	switch (dir->kind) {
+	case CR_DATE_ROOT:
+		return CR_DATES_TOP;
+	case CR_DATE_SOURCE:
+		return cr_dates_span(&dates->view, dir->source)->count;
+	case CR_DATE_DAYS:
+		return dates->view.days;
+	case CR_DATE_SNAPSHOTS:
+		for (uint32_t i = 0; i < dates->view.sources; i++)
+			n += dates->view.span[i].count > 0;
+		return n;
+	case CR_DATE_SNAPSHOT:
+	case CR_DATE_LATEST:
+	case CR_DATE_NEWEST:
+	case CR_DATE_DAY:
+	case CR_DATE_LAST:
+	case CR_DATE_ABOUT:
+	case CR_DATE_FILE:
+		break;
+	}
+	return 0;
+}
+
+void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
+		   struct stat *ret)
+{
+	struct cr_date listing = cr_dates_listing(dates, date);
+	char target[CR_DATE_PATH_MAX];
+	struct stat st = { .st_mode = S_IFDIR | 0555, .st_blksize = 4096 };
+	int64_t time;
+
+	(void)pthread_mutex_lock(&dates->lock);
+	time = dates->view.newest;
+	if (date->snapshot)
+		time = date->snapshot->head.time;
+	else if (listing.kind == CR_DATE_SOURCE)
+		time = newest_of_source(&dates->view, listing.source);
+	else if (listing.kind == CR_DATE_DAY)
+		time = newest_of_day(&dates->view, listing.day);
+	st.st_nlink = 2 + folders_locked(dates, &listing);
+	(void)pthread_mutex_unlock(&dates->lock);
+
+	if (!cr_date_is_folder(date))
+		st.st_nlink = 1;
+	if (date->kind == CR_DATE_NEWEST || date->kind == CR_DATE_LAST) {
+		cr_dates_target(dates, date, target);
+		st.st_mode = S_IFLNK | 0777;
+		st.st_size = (off_t)strlen(target);
+	} else if (date->kind == CR_DATE_FILE) {
+		st.st_mode = S_IFREG | 0444;
+		st.st_size = (off_t)strlen(cr_dates_text(dates, date));
+		st.st_blocks = 1;
+	}
+	st.st_ino = cr_dates_ino(dates, date);
+	st.st_uid = dates->uid;
+	st.st_gid = dates->gid;
+	st.st_atim.tv_sec = st.st_mtim.tv_sec = st.st_ctim.tv_sec = time;
+	*ret = st;
+}
+
+uint64_t cr_dates_ino(struct cr_dates *dates, const struct cr_date *date)
+{
+	char path[CR_DATE_PATH_MAX + 2 * CR_ID_LEN + 2];
+
+	cr_dates_path(dates, date, path);
+	/* A link that leads elsewhere is another link. */
+	if (date->kind == CR_DATE_NEWEST || date->kind == CR_DATE_LAST)
+		(void)sprintf(path + strlen(path), "//%s",
+			      cr_id_hex(&date->snapshot->id).text);
+	return cr_ino_date(&dates->options.repository_hash, path);
+}
+
+void cr_dates_target(struct cr_dates *dates, const struct cr_date *date,
+		     char out[CR_DATE_PATH_MAX])
+{
+	char path[CR_DATE_PATH_MAX];
+	struct cr_date snapshot = *date;
+
+	snapshot.kind = CR_DATE_SNAPSHOT;
+	snapshot.day = 0;
+	cr_dates_path(dates, &snapshot, path);
+	(void)snprintf(out, CR_DATE_PATH_MAX, "%s%.*s",
+		       date->kind == CR_DATE_LAST ? "../../" : "../",
+		       CR_DATE_PATH_MAX - 8, path);
+}

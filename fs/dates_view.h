@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dates_view.h - inside the top level (dates.h): what one update made of the
+ * snapshots, sorted for every question.  Nothing here locks.
+ */
+#ifndef FS_DATES_VIEW_H
+#define FS_DATES_VIEW_H
+
+#include <pthread.h>
+
+#include "fs/dates.h"
+
+#define CR_DAY_SECONDS 86400
+#define CR_DATES_TOP   4 /* directories at the root */
+
+/* The snapshots of one source, as a part of view.snapshot. */
+struct cr_dates_span {
+	size_t first;
+	size_t count;
+	const struct cr_snapshot *newest; /* or NULL */
+};
+
+/* The last snapshot of a source on a day. */
+struct cr_dates_last {
+	int64_t day;
+	uint32_t source;
+	const struct cr_snapshot *snapshot; /* borrowed */
+};
+
+struct cr_dates_view {
+	const struct cr_snapshot **snapshot; /* owned array of borrowed */
+	size_t count;
+	struct cr_dates_span *span; /* owned; by the source's number */
+	uint32_t sources;
+	struct cr_dates_last *last; /* owned; by day, then source */
+	size_t lasts;
+	size_t days;
+	size_t refused;
+	int64_t due;	/* when one more may be the newest */
+	int64_t newest; /* time of the newest of all */
+};
+
+struct cr_dates {
+	struct cr_dates_options options;
+	uid_t uid;
+	gid_t gid;
+	char version[128];
+	pthread_mutex_t lock;
+	/* Sources keep their number for good.  under: lock */
+	char (*name)[CR_SOURCE_MAX + 1]; /* owned */
+	uint32_t names;
+	struct cr_dates_view view; /* under: lock */
+};
+
+/* Make room for @snapshots of @sources, or fewer.  -ENOMEM. */
+cr_must_check int cr_dates_view_init(struct cr_dates_view *view,
+				     size_t snapshots, size_t sources);
+/* Add the next one, of source @number: by source, then time. */
+void cr_dates_view_add(struct cr_dates_view *view, uint32_t number,
+		       const struct cr_snapshot *snapshot, int64_t now);
+/* All were added. */
+void cr_dates_view_done(struct cr_dates_view *view, uint32_t sources,
+			int64_t now);
+void cr_dates_view_release(struct cr_dates_view *view);
+
+int64_t cr_dates_day(int64_t time);
+
+const struct cr_dates_span *cr_dates_span(const struct cr_dates_view *view,
+					  uint32_t source);
+/* The first snapshot of @span at or after @time, as an index in the view. */
+size_t cr_dates_at_or_after(const struct cr_dates_view *view,
+			    const struct cr_dates_span *span, int64_t time);
+/* The first of view->last at or after (@day, @source). */
+size_t cr_dates_last_at(const struct cr_dates_view *view, int64_t day,
+			uint32_t source);
+
+/* What @dir lists: with one source chosen the root lists that source. */
+struct cr_date cr_dates_listing(const struct cr_dates *dates,
+				const struct cr_date *dir);
+
+#endif

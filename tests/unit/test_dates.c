@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/dates.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/read/snapshots.h"
+#include "tests/unit/unit.h"
+
+#define DAY   86400
+#define START 1795305600 /* 2026-11-22T00:00:00Z */
+#define COUNT 16
+
+static const struct cr_date root = { .kind = CR_DATE_ROOT };
+
+/* Snapshots that are nothing but a source and a time. */
+struct made {
+	struct cr_snapshot snapshot[COUNT];
+	struct cr_snapshot *list[COUNT];
+	struct cr_snapshots set;
+};
+
+static void made_add(struct made *made, const char *source, int64_t time)
+{
+	size_t i = made->set.count++;
+
+	assert_true(i < COUNT);
+	memset(&made->snapshot[i], 0, sizeof(made->snapshot[i]));
+	strcpy(made->snapshot[i].source, source);
+	made->snapshot[i].head.time = time;
+	made->snapshot[i].id.bytes[0] = (uint8_t)(i + 1);
+	made->list[i] = &made->snapshot[i];
+	made->set.snapshot = made->list;
+}
+
+static struct cr_dates *dates_of(struct made *made, const char *only,
+				 int64_t now)
+{
+	const struct cr_dates_options options = { .only = only };
+	struct cr_dates *dates;
+
+	assert_int_equal(cr_dates_new(&options, &dates), 0);
+	assert_int_equal(cr_dates_update(dates, &made->set, now), 0);
+	return dates;
+}
+
+/* Walk down @path, names separated by "/". */
+static int walk(struct cr_dates *dates, const char *path, struct cr_date *ret)
+{
+	char copy[128], *save = NULL;
+	int r = 0;
+
+	*ret = root;
+	strcpy(copy, path);
+	for (char *name = strtok_r(copy, "/", &save); name && r == 0;
+	     name = strtok_r(NULL, "/", &save))
+		r = cr_dates_find(dates, ret, name, ret);
+	return r;
+}
+
+/* All names of @path, each followed by a blank, asked for @batch at a time. */
+static const char *names(struct cr_dates *dates, const char *path, size_t batch)
+{
+	static char text[1024];
+	struct cr_date_item item[COUNT];
+	struct cr_date dir;
+	uint64_t cookie = 0;
+	size_t n;
+
+	text[0] = '\0';
+	assert_int_equal(walk(dates, path, &dir), 0);
+	do {
+		n = cr_dates_list(dates, &dir, cookie, item, batch);
+		for (size_t i = 0; i < n; i++) {
+			assert_true(item[i].cookie > cookie);
+			cookie = item[i].cookie;
+			strcat(text, item[i].name);
+			strcat(text, " ");
+		}
+	} while (n > 0);
+	return text;
+}
+
+static void made_two_sources(struct made *made)
+{
+	*made = (struct made){ 0 };
+	made_add(made, "db", START - DAY);
+	made_add(made, "db", START + 60);
+	made_add(made, "web", START);
+	made_add(made, "web", START + 3600);
+	made_add(made, "web", START + DAY + 1);
+}
+
+static void every_snapshot_has_one_place(void **state)
+{
+	static const struct {
+		const char *path, *want;
+	} cases[] = {
+		{ "", "snapshots latest by-date .caprock " },
+		{ "snapshots", "db web " },
+		{ "snapshots/web", "2026-11-22T00-00-00Z 2026-11-22T01-00-00Z "
+				   "2026-11-23T00-00-01Z " },
+		{ "snapshots/db",
+		  "2026-11-21T00-00-00Z 2026-11-22T00-01-00Z " },
+		{ "latest", "db web " },
+		{ "by-date", "2026-11-21 2026-11-22 2026-11-23 " },
+		{ "by-date/2026-11-21", "db " },
+		{ "by-date/2026-11-22", "db web " },
+		{ "by-date/2026-11-23", "web " },
+		{ ".caprock", "README version " },
+	};
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of(&made, NULL, START + 2 * DAY);
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		unit_case(cases[i].path);
+		for (size_t batch = 1; batch <= COUNT; batch += 5)
+			assert_string_equal(names(dates, cases[i].path, batch),
+					    cases[i].want);
+	}
+}
+
+static void links_lead_to_that_place(void **state)
+{
+	static const struct {
+		const char *path, *want;
+	} cases[] = {
+		{ "latest/web", "../snapshots/web/2026-11-23T00-00-01Z" },
+		{ "latest/db", "../snapshots/db/2026-11-22T00-01-00Z" },
+		{ "by-date/2026-11-22/web",
+		  "../../snapshots/web/2026-11-22T01-00-00Z" },
+		{ "by-date/2026-11-21/db",
+		  "../../snapshots/db/2026-11-21T00-00-00Z" },
+	};
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of(&made, NULL, START + 2 * DAY);
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		char target[CR_DATE_PATH_MAX];
+		struct cr_date date;
+		struct stat st;
+
+		unit_case(cases[i].path);
+		assert_int_equal(walk(dates, cases[i].path, &date), 0);
+		cr_dates_target(dates, &date, target);
+		assert_string_equal(target, cases[i].want);
+		cr_dates_stat(dates, &date, &st);
+		assert_int_equal(st.st_mode, S_IFLNK | 0777);
+		assert_int_equal(st.st_size, strlen(cases[i].want));
+	}
+}
+
+static void names_are_found_only_as_they_are_written(void **state)
+{
+	static const struct {
+		const char *path;
+		int want;
+	} cases[] = {
+		{ "snapshots/web/2026-11-22T01-00-00Z", 0 },
+		{ "snapshots/web/2026-11-22T01:00:00Z", -ENOENT },
+		{ "snapshots/web/2026-11-22T01-00-00", -ENOENT },
+		{ "snapshots/web/2026-11-22T01-00-01Z", -ENOENT },
+		{ "snapshots/web/2026-11-22", -ENOENT },
+		{ "snapshots/web/2025-01-01T00-00-00Z", -ENOENT },
+		{ "snapshots/web/2027-01-01T00-00-00Z", -ENOENT },
+		{ "snapshots/we", -ENOENT },
+		{ "snapshots/webb", -ENOENT },
+		{ "snapshots/..", -ENOENT },
+		{ "latest/web/x", -ENOTDIR },
+		{ "latest/mail", -ENOENT },
+		{ "by-date/2026-11-22", 0 },
+		{ "by-date/2026-11-24", -ENOENT },
+		{ "by-date/2026-11-2", -ENOENT },
+		{ "by-date/2026-02-30", -ENOENT },
+		{ "by-date/2026-11-22x", -ENOENT },
+		{ "by-date/2026-11-23/db", -ENOENT },
+		{ ".caprock/version", 0 },
+		{ ".caprock/none", -ENOENT },
+		{ "none", -ENOENT },
+	};
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of(&made, NULL, START + 2 * DAY);
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		char path[CR_DATE_PATH_MAX];
+		struct cr_date date;
+
+		unit_case(cases[i].path);
+		assert_int_equal(walk(dates, cases[i].path, &date),
+				 cases[i].want);
+		if (cases[i].want < 0)
+			continue;
+		cr_dates_path(dates, &date, path);
+		assert_string_equal(path, cases[i].path);
+		assert_true(cr_dates_valid(dates, &date));
+	}
+}
+
+static void one_source_stands_at_the_root(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct cr_date date, parent;
+	char path[CR_DATE_PATH_MAX];
+	struct made made;
+	struct stat st;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of(&made, "db", START + 2 * DAY);
+	assert_string_equal(names(dates, "", 3),
+			    "2026-11-21T00-00-00Z 2026-11-22T00-01-00Z ");
+	assert_int_equal(walk(dates, "snapshots", &date), -ENOENT);
+	assert_int_equal(walk(dates, ".caprock", &date), -ENOENT);
+	assert_int_equal(walk(dates, "2026-11-21T00-00-00Z", &date), 0);
+	assert_ptr_equal(date.snapshot, &made.snapshot[0]);
+	parent = cr_dates_parent(dates, &date);
+	assert_int_equal(parent.kind, CR_DATE_ROOT);
+	cr_dates_path(dates, &date, path);
+	assert_string_equal(path, "2026-11-21T00-00-00Z");
+	cr_dates_stat(dates, &root, &st);
+	assert_int_equal(st.st_nlink, 4);
+	assert_int_equal(st.st_mtim.tv_sec, START + 60);
+}
+
+static void the_future_is_never_the_newest(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made = { 0 };
+	char target[CR_DATE_PATH_MAX];
+	struct cr_date date;
+
+	(void)state;
+	made_add(&made, "a", START);
+	made_add(&made, "a", START + 3600);
+	made_add(&made, "a", START + 3601);
+	made_add(&made, "b", START + 10 * DAY);
+	dates = dates_of(&made, NULL, START);
+	assert_int_equal(walk(dates, "latest/a", &date), 0);
+	assert_ptr_equal(date.snapshot, &made.snapshot[1]);
+	assert_int_equal(walk(dates, "latest/b", &date), -ENOENT);
+	assert_string_equal(names(dates, "latest", 4), "a ");
+	assert_string_equal(names(dates, "snapshots", 4), "a b ");
+
+	assert_false(cr_dates_due(dates, START));
+	assert_true(cr_dates_due(dates, START + 1));
+	assert_int_equal(cr_dates_update(dates, &made.set, START + 1), 0);
+	assert_int_equal(walk(dates, "latest/a", &date), 0);
+	assert_ptr_equal(date.snapshot, &made.snapshot[2]);
+	cr_dates_target(dates, &date, target);
+	assert_string_equal(target, "../snapshots/a/2026-11-22T01-00-01Z");
+	assert_false(cr_dates_due(dates, START + 1));
+}
+
+static void a_name_keeps_its_cookie(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made = { 0 }, later = { 0 };
+	struct cr_date_item item[COUNT];
+	struct cr_date dir;
+	uint64_t cookie;
+
+	(void)state;
+	made_add(&made, "b", START);
+	made_add(&made, "c", START);
+	dates = dates_of(&made, NULL, START);
+	assert_int_equal(walk(dates, "snapshots", &dir), 0);
+	assert_int_equal(cr_dates_list(dates, &dir, 0, item, 1), 1);
+	assert_string_equal(item[0].name, "b");
+	cookie = item[0].cookie;
+
+	/* "a" comes before and "b" goes: "c" is neither lost nor seen twice. */
+	made_add(&later, "a", START);
+	made_add(&later, "c", START);
+	assert_int_equal(cr_dates_update(dates, &later.set, START), 0);
+	assert_int_equal(cr_dates_list(dates, &dir, cookie, item, COUNT), 2);
+	assert_string_equal(item[0].name, "c");
+	assert_string_equal(item[1].name, "a");
+	assert_int_equal(walk(dates, "snapshots/b", &dir), -ENOENT);
+}
+
+static void what_a_link_says_never_changes(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made = { 0 };
+	struct cr_date before, after;
+
+	(void)state;
+	made_add(&made, "a", START);
+	dates = dates_of(&made, NULL, START + DAY);
+	assert_int_equal(walk(dates, "latest/a", &before), 0);
+	made_add(&made, "a", START + 1);
+	assert_int_equal(cr_dates_update(dates, &made.set, START + DAY), 0);
+	assert_int_equal(walk(dates, "latest/a", &after), 0);
+	assert_false(cr_date_equal(&before, &after));
+	assert_false(cr_dates_valid(dates, &before));
+	assert_true(cr_dates_valid(dates, &after));
+	assert_true(cr_dates_ino(dates, &before) !=
+		    cr_dates_ino(dates, &after));
+}
+
+static void what_has_no_name_is_left_out(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made = { 0 };
+	size_t shown, refused;
+
+	(void)state;
+	made_add(&made, "a", INT64_MIN);
+	made_add(&made, "a", -62167219200); /* the first second of year 0 */
+	made_add(&made, "a", -1);
+	made_add(&made, "a", START);
+	made_add(&made, "a", START);
+	made_add(&made, "a", 253402300799); /* the last of 9999 */
+	made_add(&made, "a", INT64_MAX);
+	dates = dates_of(&made, NULL, START);
+	assert_string_equal(names(dates, "snapshots/a", 2),
+			    "0000-01-01T00-00-00Z 1969-12-31T23-59-59Z "
+			    "2026-11-22T00-00-00Z 9999-12-31T23-59-59Z ");
+	assert_string_equal(names(dates, "by-date", 2),
+			    "0000-01-01 1969-12-31 2026-11-22 9999-12-31 ");
+	cr_dates_count(dates, &shown, &refused);
+	assert_int_equal(shown, 4);
+}
+
+static void xattrs_can_be_refused(void **state)
+{
+	const struct cr_dates_options options = { .refuse_xattrs = true };
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made = { 0 };
+	size_t shown, refused;
+
+	(void)state;
+	made_add(&made, "a", START);
+	made_add(&made, "a", START + 1);
+	made_add(&made, "a", START + 2);
+	made.snapshot[1].manifest.flags = CR_MANIFEST_ACLS;
+	made.snapshot[2].manifest.flags = CR_MANIFEST_XATTRS;
+	assert_int_equal(cr_dates_new(&options, &dates), 0);
+	assert_int_equal(cr_dates_update(dates, &made.set, START + DAY), 0);
+	cr_dates_count(dates, &shown, &refused);
+	assert_int_equal(shown, 1);
+	assert_int_equal(refused, 2);
+}
+
+static void an_empty_repository_is_no_error(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made = { 0 };
+	struct cr_date date;
+	struct stat st;
+
+	(void)state;
+	dates = dates_of(&made, NULL, START);
+	assert_string_equal(names(dates, "snapshots", 4), "");
+	assert_string_equal(names(dates, "by-date", 4), "");
+	cr_dates_stat(dates, &root, &st);
+	assert_int_equal(st.st_mode, S_IFDIR | 0555);
+	assert_int_equal(st.st_nlink, 6);
+	assert_int_equal(st.st_mtim.tv_sec, START);
+	assert_int_equal(walk(dates, ".caprock/README", &date), 0);
+	cr_dates_stat(dates, &date, &st);
+	assert_int_equal(st.st_size, strlen(cr_dates_text(dates, &date)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_snapshot_has_one_place),
+		cmocka_unit_test(links_lead_to_that_place),
+		cmocka_unit_test(names_are_found_only_as_they_are_written),
+		cmocka_unit_test(one_source_stands_at_the_root),
+		cmocka_unit_test(the_future_is_never_the_newest),
+		cmocka_unit_test(a_name_keeps_its_cookie),
+		cmocka_unit_test(what_a_link_says_never_changes),
+		cmocka_unit_test(what_has_no_name_is_left_out),
+		cmocka_unit_test(xattrs_can_be_refused),
+		cmocka_unit_test(an_empty_repository_is_no_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
