@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * options.h - the command line of caprockfs: as a person types it, as mount(8)
+ * and fstab hand it over, and as `caprock mount` does.
+ *
+ * One table: whatever can follow -o can also be written as a long option, with
+ * "-" or "_" between words.
+ */
+#ifndef FS_OPTIONS_H
+#define FS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "store/base/util.h"
+
+enum cr_mount_action {
+	CR_MOUNT_RUN,
+	CR_MOUNT_HELP,
+	CR_MOUNT_VERSION,
+};
+
+struct cr_mount_options {
+	enum cr_mount_action action;
+	const char *repository; /* borrowed from argv */
+	const char *mountpoint; /* borrowed from argv */
+
+	char *source; /* owned, as all strings below; or NULL */
+	char *state_dir;
+	char *passphrase_file;
+	char *passphrase_command;
+	char *key_file;
+	int passphrase_fd; /* -1: none */
+	size_t cache_bytes;
+	unsigned int threads; /* 0: as many as suit this machine */
+	bool allow_other;
+	bool nonempty;
+	bool noxattr;
+	bool noexec;
+	bool foreground;
+	bool debug;
+};
+
+/*
+ * Parse argv[1] to argv[argc - 1], which is permuted.  Release @ret whatever is
+ * returned.  -CR_EUSAGE, -ENOMEM.
+ */
+cr_must_check int cr_mount_options_parse(int argc, char **argv,
+					 struct cr_mount_options *ret);
+void cr_mount_options_release(struct cr_mount_options *options);
+
+void cr_mount_help(FILE *to);
+
+/* "256M" to bytes: K, M, G, T by 1024.  -CR_EUSAGE without a sentence. */
+cr_must_check int cr_mount_size(const char *text, size_t *ret);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/base/error.h"
+#include "tests/unit/unit.h"
+
+#define WORDS_MAX 12
+
+/* Parse @words, which end with NULL, as the arguments of a command. */
+static int parse(const char *const *words, struct cr_mount_options *ret)
+{
+	static char copy[WORDS_MAX][128];
+	char *argv[WORDS_MAX + 1] = { copy[0] };
+	int argc = 1;
+
+	strcpy(copy[0], "caprockfs");
+	for (; words[argc - 1]; argc++) {
+		assert_true(argc < WORDS_MAX);
+		assert_true(strlen(words[argc - 1]) < sizeof(copy[0]));
+		strcpy(copy[argc], words[argc - 1]);
+		argv[argc] = copy[argc];
+	}
+	return cr_mount_options_parse(argc, argv, ret);
+}
+
+static void nothing_is_asked_for_by_default(void **state)
+{
+	static const char *const words[] = { "repo", "mnt", NULL };
+	cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+	(void)state;
+	assert_int_equal(parse(words, &o), 0);
+	assert_int_equal(o.action, CR_MOUNT_RUN);
+	assert_string_equal(o.repository, "repo");
+	assert_string_equal(o.mountpoint, "mnt");
+	assert_null(o.source);
+	assert_null(o.state_dir);
+	assert_null(o.passphrase_file);
+	assert_null(o.passphrase_command);
+	assert_null(o.key_file);
+	assert_int_equal(o.passphrase_fd, -1);
+	assert_int_equal(o.cache_bytes, 256u << 20);
+	assert_int_equal(o.threads, 0);
+	assert_false(o.allow_other || o.nonempty || o.noxattr || o.noexec ||
+		     o.foreground || o.debug);
+}
+
+/* As a person types it, as mount(8) and mount.fuse3(8) hand it over. */
+static void the_order_does_not_matter(void **state)
+{
+	static const char *const cases[][WORDS_MAX] = {
+		{ "-o", "source=a,cache=32M,allow_other", "repo", "mnt" },
+		{ "repo", "mnt", "-o",
+		  "rw,source=a,cache=32M,allow_other,dev,"
+		  "suid" },
+		{ "repo", "-osource=a", "mnt", "-o", "cache=32M", "-o",
+		  "allow_other" },
+		{ "--source", "a", "--cache=32M", "repo", "mnt",
+		  "--allow_other" },
+		{ "--source=a", "--cache", "33554432", "--allow-other", "--",
+		  "repo", "mnt" },
+		{ "-o", "source=b,source=a,cache=32768k", "-o", ",allow-other,",
+		  "repo", "mnt" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+		unit_case(cases[i][0]);
+		assert_int_equal(parse(cases[i], &o), 0);
+		assert_string_equal(o.source, "a");
+		assert_int_equal(o.cache_bytes, 32u << 20);
+		assert_true(o.allow_other);
+		assert_string_equal(o.repository, "repo");
+		assert_string_equal(o.mountpoint, "mnt");
+	}
+}
+
+static void words_of_fstab_are_ignored(void **state)
+{
+	static const char *const words[] = {
+		"repo",
+		"mnt",
+		"-o",
+		"rw,ro,dev,nodev,suid,nosuid,exec,async,noatime,relatime",
+		"-o",
+		"_netdev,nofail,user=anna,x-systemd.automount,comment=c,auto",
+		"-o",
+		"defaults,default_permissions",
+		NULL,
+	};
+	cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+	(void)state;
+	assert_int_equal(parse(words, &o), 0);
+	assert_false(o.allow_other);
+}
+
+static void commas_in_values_are_escaped(void **state)
+{
+	static const char *const words[] = {
+		"repo", "mnt",
+		"-o",	"passphrase-file=/a\\,b\\\\c,state-dir=/s=t,noexec",
+		NULL,
+	};
+	cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+	(void)state;
+	assert_int_equal(parse(words, &o), 0);
+	assert_string_equal(o.passphrase_file, "/a,b\\c");
+	assert_string_equal(o.state_dir, "/s=t");
+	assert_true(o.noexec);
+}
+
+static void bad_words_are_usage(void **state)
+{
+	static const char *const cases[][WORDS_MAX] = {
+		{ NULL },
+		{ "repo" },
+		{ "repo", "mnt", "more" },
+		{ "repo", "mnt", "-o" },
+		{ "repo", "mnt", "-x" },
+		{ "repo", "mnt", "--no-such" },
+		{ "repo", "mnt", "-o", "no-such" },
+		{ "repo", "mnt", "-o", "source" },
+		{ "repo", "mnt", "-o", "source=" },
+		{ "repo", "mnt", "-o", "source=.hidden" },
+		{ "repo", "mnt", "-o", "source=a/b" },
+		{ "repo", "mnt", "-o", "allow_other=yes" },
+		{ "repo", "mnt", "-o", "cache=" },
+		{ "repo", "mnt", "-o", "cache=lots" },
+		{ "repo", "mnt", "-o", "cache=1M" },
+		{ "repo", "mnt", "-o", "cache=-64M" },
+		{ "repo", "mnt", "-o", "cache=64MM" },
+		{ "repo", "mnt", "-o", "cache=99999999999999999999" },
+		{ "repo", "mnt", "-o", "cache=18446744073709551615T" },
+		{ "repo", "mnt", "-o", "max_threads=many" },
+		{ "repo", "mnt", "-o", "max_threads=1025" },
+		{ "repo", "mnt", "-o", "passphrase-fd=-1" },
+		{ "repo", "mnt", "-o", "passphrase-fd=3x" },
+		{ "repo", "mnt", "-o", "passphrase-fd=4294967296" },
+		{ "repo", "mnt", "-o", "passphrase-fd=3,key-file=k" },
+		{ "repo", "mnt", "--passphrase-file=a", "--key-file=k" },
+		{ "repo", "mnt", "--passphrase-file=a",
+		  "--passphrase-command=c" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+		size_t last = 0;
+
+		while (cases[i][last] && cases[i][last + 1])
+			last++;
+		unit_case(cases[i][last] ? cases[i][last] : "nothing");
+		cr_detail_clear();
+		assert_int_equal(parse(cases[i], &o), -CR_EUSAGE);
+		assert_true(cr_detail()[0] != '\0');
+	}
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+	static const char *const help[] = { "--help", NULL };
+	static const char *const version[] = { "repo", "-V", NULL };
+	cr_cleanup(cr_mount_options_release) struct cr_mount_options a, b;
+
+	(void)state;
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	assert_int_equal(parse(help, &a), 0);
+	assert_int_equal(a.action, CR_MOUNT_HELP);
+	assert_int_equal(parse(version, &b), 0);
+	assert_int_equal(b.action, CR_MOUNT_VERSION);
+}
+
+static void debugging_stays_in_the_foreground(void **state)
+{
+	static const char *const words[] = { "-d", "repo", "mnt", NULL };
+	cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+	(void)state;
+	assert_int_equal(parse(words, &o), 0);
+	assert_true(o.debug && o.foreground);
+}
+
+static void a_key_file_may_come_from_the_environment(void **state)
+{
+	static const char *const none[] = { "repo", "mnt", NULL };
+	static const char *const fd[] = { "repo", "mnt", "-o",
+					  "passphrase-fd=3", NULL };
+	/* What `caprock mount --passphrase-fd 3` hands over then. */
+	static const char *const both[] = { "repo", "mnt", "-o",
+					    "passphrase-fd=3,key-file=/env",
+					    NULL };
+	static const char *const other[] = { "repo", "mnt", "-o",
+					     "key-file=/given", NULL };
+	cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+	(void)state;
+	assert_int_equal(setenv("CAPROCK_KEY_FILE", "/env", 1), 0);
+	assert_int_equal(parse(none, &o), 0);
+	assert_string_equal(o.key_file, "/env");
+	cr_mount_options_release(&o);
+	assert_int_equal(parse(fd, &o), 0);
+	assert_null(o.key_file);
+	cr_mount_options_release(&o);
+	assert_int_equal(parse(both, &o), 0);
+	assert_null(o.key_file);
+	assert_int_equal(o.passphrase_fd, 3);
+	cr_mount_options_release(&o);
+	assert_int_equal(parse(other, &o), 0);
+	assert_string_equal(o.key_file, "/given");
+	assert_int_equal(unsetenv("CAPROCK_KEY_FILE"), 0);
+}
+
+static void sizes_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		uint64_t bytes;
+	} cases[] = {
+		{ "0", 0, 0 },
+		{ "1", 0, 1 },
+		{ "2K", 0, 2048 },
+		{ "3m", 0, 3u << 20 },
+		{ "4G", 0, 4ull << 30 },
+		{ "5T", 0, 5ull << 40 },
+		{ "", -CR_EUSAGE, 0 },
+		{ " 1", -CR_EUSAGE, 0 },
+		{ "+1", -CR_EUSAGE, 0 },
+		{ "1B", -CR_EUSAGE, 0 },
+		{ "1KB", -CR_EUSAGE, 0 },
+		{ "1.5G", -CR_EUSAGE, 0 },
+		{ "16777216T", -CR_EUSAGE, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		size_t bytes = 0;
+
+		unit_case(cases[i].text);
+		assert_int_equal(cr_mount_size(cases[i].text, &bytes),
+				 cases[i].want);
+		assert_int_equal(bytes, cases[i].bytes);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_asked_for_by_default),
+		cmocka_unit_test(the_order_does_not_matter),
+		cmocka_unit_test(words_of_fstab_are_ignored),
+		cmocka_unit_test(commas_in_values_are_escaped),
+		cmocka_unit_test(bad_words_are_usage),
+		cmocka_unit_test(help_and_version_need_nothing_else),
+		cmocka_unit_test(debugging_stays_in_the_foreground),
+		cmocka_unit_test(a_key_file_may_come_from_the_environment),
+		cmocka_unit_test(sizes_have_units),
+	};
+
+	(void)unsetenv("CAPROCK_KEY_FILE");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
