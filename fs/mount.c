@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/mount.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "fs/mountpoint.h"
+#include "store/base/error.h"
+#include "store/base/key_file.h"
+#include "store/base/log.h"
+#include "store/base/passphrase.h"
+#include "store/disk/index_sync.h"
+#include "store/disk/repo.h"
+
+/* Percent of cache=. */
+#define SHARE_BLOCKS 60
+#define SHARE_INDEX  20
+#define SHARE_PAGES  15
+#define SHARE_FILES  5
+
+#define ENVIRONMENT "CAPROCK_PASSPHRASE"
+
+/* ---- The key ------------------------------------------------------------- */
+
+static void credentials_release(struct cr_credentials *cred)
+{
+	cr_secret_release(&cred->passphrase);
+	cr_secret_release(&cred->key_file);
+}
+
+static int ask(const char *repository, struct cr_secret *ret)
+{
+	cr_cleanup(cr_freep) char *prompt = NULL;
+	int r;
+
+	if (asprintf(&prompt, "Passphrase of %s: ", repository) < 0) {
+		prompt = NULL;
+		return -ENOMEM;
+	}
+	r = cr_passphrase_ask(prompt, false, ret);
+	/* No terminal: the command line lacks something. */
+	return r == -ENXIO ? cr_fail(CR_EUSAGE, "%s", cr_detail()) : r;
+}
+
+/* The variable is taken out of the environment whatever is used instead. */
+static int credentials_get(const struct cr_mount_options *options,
+			   struct cr_credentials *ret)
+{
+	cr_cleanup(cr_secret_release) struct cr_secret from_env = { 0 };
+	int r = cr_passphrase_env(ENVIRONMENT, &from_env);
+
+	if (options->key_file)
+		return cr_key_file_read(options->key_file, &ret->key_file_slot,
+					&ret->key_file);
+	if (options->passphrase_file)
+		return cr_passphrase_file(options->passphrase_file,
+					  &ret->passphrase);
+	if (options->passphrase_fd >= 0)
+		return cr_passphrase_fd(options->passphrase_fd,
+					&ret->passphrase);
+	if (options->passphrase_command)
+		return cr_passphrase_command(options->passphrase_command,
+					     &ret->passphrase);
+	if (r == -ENOENT)
+		return ask(options->repository, &ret->passphrase);
+	if (r < 0)
+		return r;
+	ret->passphrase = cr_take(from_env);
+	return 0;
+}
+
+/* Nobody is asked for a passphrase where there is nothing to unlock. */
+static int look_for_repository(const struct cr_mount_options *options)
+{
+	cr_cleanup(cr_storage_closep) struct cr_storage *storage = NULL;
+	struct cr_repository info;
+	struct cr_id hash;
+	int r = cr_storage_open(options->repository, &storage);
+
+	if (r < 0)
+		return r;
+	if (!cr_mountpoint_is_fd(options->mountpoint)) {
+		r = cr_mountpoint_apart(options->mountpoint,
+					cr_storage_fd(storage),
+					"the repository");
+		if (r < 0)
+			return r;
+	}
+	return cr_repo_read_info(storage, &info, &hash);
+}
+
+static int unlock(struct cr_mount *mount)
+{
+	cr_cleanup(credentials_release) struct cr_credentials cred = { 0 };
+	int r = look_for_repository(mount->options);
+
+	if (r < 0)
+		return r;
+	r = credentials_get(mount->options, &cred);
+	if (r < 0)
+		return r;
+	r = cr_repo_open(mount->options->repository, &cred, &mount->repo);
+	if (r < 0)
+		return r;
+	if (!cr_keyring_reads(mount->repo->ring))
+		return cr_fail(CR_ECAPABILITY,
+			       "this key can back up and cannot read: mounting "
+			       "needs an owner's or a reader's");
+	if (!cr_secret_locked())
+		cr_log(CR_LOG_WARNING,
+		       "the kernel locks no memory for us (ulimit -l): keys "
+		       "may reach the swap");
+	return 0;
+}
+
+/* ---- The state ----------------------------------------------------------- */
+
+/* Whether one can read on without a state that fails like this. */
+static bool can_do_without(int error)
+{
+	return error == -ENOENT || error == -EACCES || error == -EPERM ||
+	       error == -EROFS || error == -ENOSPC || error == -EDQUOT ||
+	       error == -ENOTDIR;
+}
+
+static int open_state(struct cr_mount *mount)
+{
+	const struct cr_mount_options *options = mount->options;
+	int r = cr_state_open(options->state_dir,
+			      cr_storage_fd(mount->repo->storage),
+			      &mount->repo->info.id, true, &mount->state);
+
+	if (!options->state_dir && can_do_without(r)) {
+		cr_log(CR_LOG_WARNING,
+		       "%s: without a state directory an older repository "
+		       "cannot be told from this one",
+		       cr_detail());
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (!cr_mountpoint_is_fd(options->mountpoint)) {
+		r = cr_mountpoint_apart(options->mountpoint,
+					cr_state_fd(mount->state),
+					"the state directory");
+		if (r < 0)
+			return r;
+	}
+	r = cr_repo_check_heads(mount->repo, mount->state);
+	/* What is there can be looked at all the same. */
+	if (r == -CR_ETAMPER) {
+		cr_log(CR_LOG_ERR, "%s", cr_detail());
+		return 0;
+	}
+	return r;
+}
+
+static size_t share(const struct cr_mount *mount, size_t percent)
+{
+	return mount->options->cache_bytes / 100 * percent;
+}
+
+static void open_index(struct cr_mount *mount)
+{
+	if (!mount->state)
+		return;
+	if (cr_index_ready(mount->repo, mount->state, share(mount, SHARE_INDEX),
+			   &mount->index) < 0)
+		cr_log(CR_LOG_WARNING,
+		       "%s: going on without the index, which is slower",
+		       cr_detail());
+}
+
+/* ---- Pages --------------------------------------------------------------- */
+
+/* What the table of nodes calls for a page; @arg is the mount. */
+static int read_page(void *arg, const struct cr_page_want *want,
+		     struct cr_page **page, uint64_t *entries)
+{
+	const struct cr_mount *mount = arg;
+	cr_cleanup(cr_dir_closep) struct cr_dir *dir = NULL;
+	uint32_t index;
+	int r = cr_dir_open(mount->reader, &want->view, &want->tree, &dir);
+
+	if (r < 0)
+		return r;
+	*entries = cr_dir_entries(dir);
+	return want->by_name ? cr_dir_find(dir, want->name, page, &index)
+			     : cr_dir_page(dir, want->ordinal, page);
+}
+
+/* ---- Opening and closing ------------------------------------------------- */
+
+static int make_tables(struct cr_mount *mount)
+{
+	const struct cr_dates_options dates = {
+		.only = mount->options->source,
+		.refuse_xattrs = mount->options->noxattr,
+		.repository_hash = mount->repo->hash,
+		.repository = mount->repo->info.id,
+	};
+	const struct cr_inodes_options inodes = {
+		.cache_bytes = share(mount, SHARE_PAGES),
+		.page = read_page,
+		.arg = mount,
+	};
+	int r = cr_reader_new(mount->repo, mount->index,
+			      share(mount, SHARE_BLOCKS), &mount->reader);
+
+	if (r == 0)
+		r = cr_damage_new(&mount->damage);
+	if (r == 0)
+		r = cr_dates_new(&dates, &mount->dates);
+	if (r == 0)
+		r = cr_inodes_new(&inodes, &mount->inodes);
+	if (r == 0)
+		r = cr_files_new(mount->reader, share(mount, SHARE_FILES),
+				 &mount->files);
+	return r;
+}
+
+/* What the options promise must hold for what is there now. */
+static int check_snapshots(const struct cr_mount *mount)
+{
+	const struct cr_mount_options *options = mount->options;
+	size_t shown, refused;
+
+	cr_dates_count(mount->dates, &shown, &refused);
+	if (refused > 0)
+		return cr_fail(CR_EUSAGE,
+			       "noxattr: %zu snapshots hold xattrs or ACLs",
+			       refused);
+	if (options->source && shown == 0)
+		return cr_fail(ENOENT,
+			       "no snapshot of a source %s: caprock snapshots "
+			       "lists them",
+			       options->source);
+	return 0;
+}
+
+int cr_mount_unlock(const struct cr_mount_options *options,
+		    struct cr_mount **ret)
+{
+	cr_cleanup(cr_mount_closep) struct cr_mount *mount =
+		calloc(1, sizeof(*mount));
+	int r;
+
+	if (!mount)
+		return -ENOMEM;
+	mount->options = options;
+	r = unlock(mount);
+	if (r < 0)
+		return r;
+	*ret = cr_take(mount);
+	return 0;
+}
+
+int cr_mount_open(struct cr_mount *mount)
+{
+	int r = open_state(mount);
+
+	if (r < 0)
+		return r;
+	open_index(mount);
+	r = make_tables(mount);
+	if (r == 0)
+		r = cr_mount_refresh(mount);
+	if (r < 0)
+		return r;
+	r = check_snapshots(mount);
+	if (r < 0)
+		return r;
+	cr_mount_sum_up(mount);
+	return 0;
+}
+
+void cr_mount_close(struct cr_mount *mount)
+{
+	if (!mount)
+		return;
+	cr_files_free(mount->files);
+	cr_inodes_free(mount->inodes);
+	cr_dates_free(mount->dates);
+	cr_damage_free(mount->damage);
+	cr_reader_free(mount->reader);
+	cr_snapshots_release(&mount->snapshots);
+	cr_index_close(mount->index);
+	cr_state_close(mount->state);
+	cr_repo_close(mount->repo);
+	free(mount);
+}
+
+/* ---- What changes -------------------------------------------------------- */
+
+/* Manifests that do not count, and contradictions: each is told once. */
+static void tell_bad(struct cr_mount *mount)
+{
+	const struct cr_snapshots *set = &mount->snapshots;
+
+	for (size_t i = 0; i < set->bads; i++)
+		cr_damage_note(mount->damage, set->bad[i]->why
+						      ? set->bad[i]->why
+						      : set->bad[i]->object);
+	if (set->tampered < 0 && set->tampered_why)
+		cr_damage_note(mount->damage, set->tampered_why);
+}
+
+int cr_mount_refresh(struct cr_mount *mount)
+{
+	int64_t now = (int64_t)time(NULL);
+	int r = cr_snapshots_update(mount->repo, mount->state,
+				    &mount->snapshots);
+	size_t shown, refused;
+
+	if (r < 0)
+		return r;
+	if (r == 0 && mount->listed && !cr_dates_due(mount->dates, now))
+		return 0;
+	tell_bad(mount);
+	r = cr_dates_update(mount->dates, &mount->snapshots, now);
+	if (r < 0)
+		return r;
+	mount->listed = true;
+	cr_dates_count(mount->dates, &shown, &refused);
+	if (refused > 0)
+		cr_damage_note(mount->damage,
+			       "noxattr: snapshots that hold xattrs or ACLs "
+			       "are not shown; mount again without it");
+	return 1;
+}
+
+struct sum {
+	struct cr_mount *mount;
+	const char *kind;
+	uint64_t bytes;
+};
+
+static int add_size(void *arg, const char *name, uint64_t size)
+{
+	struct sum *sum = arg;
+
+	(void)name;
+	sum->bytes += size;
+	return 0;
+}
+
+static int add_folder(void *arg, const char *name, uint64_t size)
+{
+	struct sum *sum = arg;
+	char prefix[64];
+
+	(void)size;
+	(void)snprintf(prefix, sizeof(prefix), "packs/%s/%.8s", sum->kind,
+		       name);
+	return cr_storage_list(sum->mount->repo->storage, prefix, false,
+			       add_size, sum);
+}
+
+void cr_mount_sum_up(struct cr_mount *mount)
+{
+	static const char *const kinds[] = { "data", "meta" };
+	struct sum sum = { .mount = mount };
+	uint64_t entries = 0;
+	char prefix[16];
+
+	for (size_t i = 0; i < CR_ARRAY_LEN(kinds); i++) {
+		sum.kind = kinds[i];
+		(void)snprintf(prefix, sizeof(prefix), "packs/%s", kinds[i]);
+		/* df may be told the old sum as well. */
+		if (cr_storage_list(mount->repo->storage, prefix, true,
+				    add_folder, &sum) < 0)
+			return;
+	}
+	for (size_t i = 0; i < mount->snapshots.count; i++)
+		entries += mount->snapshots.snapshot[i]->manifest.entries;
+	atomic_store(&mount->bytes, sum.bytes);
+	atomic_store(&mount->entries, entries);
+}
+
+int cr_mount_node(struct cr_mount *mount, const struct cr_date *date,
+		  struct cr_node *ret)
+{
+	struct cr_view view = { 0 };
+	int r = 0;
+
+	if (date->kind == CR_DATE_SNAPSHOT)
+		r = cr_view_init(mount->repo, date->snapshot, &view);
+	return r < 0 ? r : cr_node_date(mount->inodes, &view, date, ret);
+}
+
+void cr_mount_try(struct cr_mount *mount)
+{
+	const struct cr_snapshots *set = &mount->snapshots;
+	const struct cr_snapshot *newest = NULL;
+	cr_cleanup(cr_node_release) struct cr_node root = { 0 };
+	cr_cleanup(cr_node_release) struct cr_node entry = { 0 };
+	struct cr_date date = { .kind = CR_DATE_SNAPSHOT };
+	char name[CR_MOUNT_NAME_MAX];
+	int r;
+
+	for (size_t i = 0; i < set->count; i++)
+		if (!newest || set->snapshot[i]->head.time > newest->head.time)
+			newest = set->snapshot[i];
+	if (!newest)
+		return;
+	date.snapshot = newest;
+	r = cr_mount_node(mount, &date, &root);
+	if (r == 0)
+		r = cr_node_at(&root, 0, &entry);
+	if (r == 0 || r == -ENOENT)
+		return;
+	cr_mount_name(newest, name);
+	cr_damage_tell(mount->damage, &(struct cr_damaged){ name, "/", 1, r });
+}
+
+void cr_mount_name(const struct cr_snapshot *snapshot,
+		   char out[CR_MOUNT_NAME_MAX])
+{
+	char stamp[CR_STAMP_LEN];
+
+	cr_stamp(snapshot->head.time, stamp);
+	(void)snprintf(out, CR_MOUNT_NAME_MAX, "%s@%s", snapshot->source,
+		       stamp);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mount.h - what a mount serves from: the repository, unlocked, its reader, and
+ * the tables on top of them.
+ */
+#ifndef FS_MOUNT_H
+#define FS_MOUNT_H
+
+#include <stdatomic.h>
+
+#include "fs/damage.h"
+#include "fs/dates.h"
+#include "fs/handle.h"
+#include "fs/inode.h"
+#include "fs/options.h"
+#include "store/read/snapshots.h"
+
+struct cr_index;
+struct cr_repo;
+struct cr_state;
+struct fuse_session;
+
+struct cr_mount {
+	const struct cr_mount_options *options; /* borrowed */
+	struct cr_repo *repo;			/* owned, as all below */
+	struct cr_state *state;			/* or NULL */
+	struct cr_index *index;			/* or NULL */
+	struct cr_reader *reader;
+	struct cr_damage *damage;
+	struct cr_dates *dates;
+	struct cr_inodes *inodes;
+	struct cr_files *files;
+	struct cr_snapshots snapshots; /* of whoever refreshes */
+	bool listed;		       /* likewise: once at least */
+
+	struct fuse_session *session; /* borrowed; set before it is served */
+	void (*ready)(void *arg);     /* the kernel has said hello; or NULL */
+	void *ready_arg;
+	bool no_open; /* set before the first request, as is: */
+	bool no_opendir;
+
+	atomic_ullong bytes;   /* of all packs, for statfs */
+	atomic_ullong entries; /* in all snapshots */
+};
+
+/*
+ * Ask for the key, unlock and authenticate.  @options is borrowed.
+ *
+ * Errors: as cr_repo_open(); -CR_ECAPABILITY for a key that does not read;
+ * -EINVAL when the mountpoint and the repository lie in each other.
+ */
+cr_must_check int cr_mount_unlock(const struct cr_mount_options *options,
+				  struct cr_mount **ret);
+
+/*
+ * Open state, index and reader, list the snapshots.  Starts threads: call it
+ * after the last fork, and with the signals blocked that are not for them.
+ *
+ * Errors: as cr_snapshots_update(); -CR_EUSAGE for options that do not fit
+ * what is there.
+ */
+cr_must_check int cr_mount_open(struct cr_mount *mount);
+void cr_mount_close(struct cr_mount *mount);
+
+/* The node of something at the top level. */
+cr_must_check int cr_mount_node(struct cr_mount *mount,
+				const struct cr_date *date,
+				struct cr_node *ret);
+
+/* List the snapshots again.  1 when what is shown changed, 0, or an error. */
+cr_must_check int cr_mount_refresh(struct cr_mount *mount);
+
+/* Sum up for statfs: lists the packs. */
+void cr_mount_sum_up(struct cr_mount *mount);
+
+/*
+ * Look up the first entry of the newest snapshot: what fails here is told in
+ * the log, and does not keep the others from being served.
+ */
+void cr_mount_try(struct cr_mount *mount);
+
+/* "source@2026-11-22T02-15-00Z", as the command line names a snapshot. */
+#define CR_MOUNT_NAME_MAX (CR_SOURCE_MAX + 1 + CR_STAMP_LEN)
+void cr_mount_name(const struct cr_snapshot *snapshot,
+		   char out[CR_MOUNT_NAME_MAX]);
+
+static inline void cr_mount_closep(struct cr_mount **mount)
+{
+	cr_mount_close(*mount);
+}
+
+#endif

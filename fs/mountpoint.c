@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/mountpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/base/error.h"
+
+bool cr_mountpoint_is_fd(const char *path)
+{
+	static const char prefix[] = "/dev/fd/";
+
+	return strncmp(path, prefix, sizeof(prefix) - 1) == 0;
+}
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
+/* 1, 0, or -errno. */
+static int is_empty(const char *path)
+{
+	cr_cleanup(closedirp) DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry && (strcmp(entry->d_name, ".") == 0 ||
+			   strcmp(entry->d_name, "..") == 0));
+	if (!entry && errno)
+		return -errno;
+	return !entry;
+}
+
+int cr_mountpoint_check(const char *path, bool nonempty)
+{
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) < 0) {
+		r = errno;
+		return cr_fail(r,
+			       r == ENOTCONN
+				       ? "%s: an earlier mount died here: run "
+					 "umount first"
+			       : r == ENOENT ? "%s: there is no such directory"
+					     : "%s: %m",
+			       path);
+	}
+	if (!S_ISDIR(st.st_mode))
+		return cr_fail(ENOTDIR, "%s: is not a directory", path);
+	r = nonempty ? 1 : is_empty(path);
+	if (r == 0)
+		return cr_fail(ENOTEMPTY,
+			       "%s: is not empty; what is in it would be "
+			       "hidden (-o nonempty does it)",
+			       path);
+	/* Who may not read a directory may still mount there. */
+	return r < 0 && r != -EACCES
+		       ? cr_fail(-r, "%s: %s", path, cr_strerror(r))
+		       : 0;
+}
+
+/* Whether the directory @fd, closed here, is @outer or lies below: or -errno.
+ */
+static int is_inside(int fd, const struct stat *outer)
+{
+	struct stat st, above;
+
+	if (fstat(fd, &st) < 0) {
+		cr_closep(&fd);
+		return -errno;
+	}
+	for (;;) {
+		cr_cleanup(cr_closep) int below = fd;
+
+		if (st.st_dev == outer->st_dev && st.st_ino == outer->st_ino)
+			return 1;
+		fd = openat(below, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		if (fstat(fd, &above) < 0 ||
+		    (above.st_dev == st.st_dev && above.st_ino == st.st_ino)) {
+			cr_closep(&fd);
+			return 0;
+		}
+		st = above;
+	}
+}
+
+int cr_mountpoint_apart(const char *path, int fd, const char *what)
+{
+	cr_cleanup(cr_closep) int mnt =
+		open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st_mnt, st;
+
+	if (mnt < 0 || fstat(mnt, &st_mnt) < 0 || fstat(fd, &st) < 0)
+		return cr_fail(errno, "%s: %m", path);
+	if (is_inside(openat(mnt, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), &st) >
+	    0)
+		return cr_fail(EINVAL, "%s: lies inside %s", path, what);
+	if (is_inside(openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+		      &st_mnt) > 0)
+		return cr_fail(EINVAL, "%s: %s lies inside it", path, what);
+	return 0;
+}
+
+int cr_mountpoint_read_ahead(const char *path, unsigned int kib)
+{
+	cr_cleanup(cr_closep) int fd = -1;
+	char name[64], text[16];
+	struct statx st;
+	int len;
+
+	/* DONT_SYNC: the answer must not come from us, who are not serving. */
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW, 0,
+		  &st) < 0)
+		return -errno;
+	(void)snprintf(name, sizeof(name), "/sys/class/bdi/%u:%u/read_ahead_kb",
+		       st.stx_dev_major, st.stx_dev_minor);
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = snprintf(text, sizeof(text), "%u\n", kib);
+	return write(fd, text, (size_t)len) == len ? 0 : -errno;
+}

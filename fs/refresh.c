@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/refresh.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "fs/mount.h"
+#include "store/base/error.h"
+#include "store/disk/index.h"
+
+#define PERIOD_MS      1000
+#define CATCH_UP_EVERY 15 /* periods: it costs 50 to 200 ms */
+
+struct cr_refresh {
+	struct cr_mount *mount; /* borrowed */
+	pthread_t thread;
+	pthread_t main; /* runs the session */
+	int stop;	/* eventfd */
+	int signals;	/* signalfd */
+};
+
+/* Runs without any lock: the kernel may have to wait for a request of ours. */
+static void tell_kernel(void *arg, uint64_t id, const struct cr_date *date)
+{
+	struct cr_mount *mount = arg;
+	struct cr_date parent = cr_dates_parent(mount->dates, date);
+	uint64_t parent_id = cr_inodes_date_id(mount->inodes, &parent);
+	char name[CR_DATE_NAME_MAX];
+
+	/* That the kernel does not know it is as good. */
+	if (parent_id > 0 && !cr_dates_valid(mount->dates, date)) {
+		cr_dates_name(mount->dates, date, name);
+		(void)fuse_lowlevel_notify_inval_entry(
+			mount->session, parent_id, name, strlen(name));
+	}
+	if (cr_date_is_folder(date) && date->kind != CR_DATE_SNAPSHOT)
+		(void)fuse_lowlevel_notify_inval_inode(mount->session, id, 0,
+						       0);
+}
+
+static void refresh(struct cr_mount *mount)
+{
+	const struct cr_date root = { .kind = CR_DATE_ROOT };
+	int r = cr_mount_refresh(mount);
+
+	if (r < 0)
+		cr_damage_note(mount->damage,
+			       *cr_detail() ? cr_detail() : cr_strerror(r));
+	if (r <= 0)
+		return;
+	tell_kernel(mount, CR_NODE_ROOT, &root);
+	(void)cr_inodes_each_date(mount->inodes, tell_kernel, mount);
+	if (mount->index)
+		(void)cr_index_catch_up(mount->index);
+	cr_mount_sum_up(mount);
+}
+
+/* End the session.  Its loop waits for nothing that this would wake. */
+static void end(struct cr_refresh *self)
+{
+	fuse_session_exit(self->mount->session);
+	(void)pthread_kill(self->main, SIGUSR2);
+}
+
+static void *run(void *arg)
+{
+	struct cr_refresh *self = arg;
+	struct pollfd poll_for[] = {
+		{ .fd = self->stop, .events = POLLIN },
+		{ .fd = self->signals, .events = POLLIN },
+	};
+
+	for (unsigned int n = 1;; n++) {
+		int ready = poll(poll_for, CR_ARRAY_LEN(poll_for), PERIOD_MS);
+
+		if (ready > 0 && poll_for[0].revents)
+			return NULL;
+		if (ready > 0 && poll_for[1].revents) {
+			end(self);
+			return NULL;
+		}
+		cr_detail_clear();
+		refresh(self->mount);
+		if (self->mount->index && n % CATCH_UP_EVERY == 0)
+			(void)cr_index_catch_up(self->mount->index);
+	}
+}
+
+static sigset_t ending_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	return set;
+}
+
+void cr_refresh_block_signals(void)
+{
+	sigset_t set = ending_signals();
+
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Only to interrupt what the main thread waits in. */
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+static void refresh_free(struct cr_refresh **self)
+{
+	if (!*self)
+		return;
+	cr_closep(&(*self)->stop);
+	cr_closep(&(*self)->signals);
+	free(*self);
+}
+
+int cr_refresh_start(struct cr_mount *mount, struct cr_refresh **ret)
+{
+	cr_cleanup(refresh_free) struct cr_refresh *self =
+		calloc(1, sizeof(*self));
+	const struct sigaction action = { .sa_handler = wake };
+	sigset_t set = ending_signals();
+	int r;
+
+	if (!self)
+		return -ENOMEM;
+	self->mount = mount;
+	self->main = pthread_self();
+	self->stop = eventfd(0, EFD_CLOEXEC);
+	self->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	if (self->stop < 0 || self->signals < 0 ||
+	    sigaction(SIGUSR2, &action, NULL) < 0)
+		return cr_fail(errno, "waiting for signals: %m");
+	r = pthread_create(&self->thread, NULL, run, self);
+	if (r != 0)
+		return cr_fail(r, "a thread: %s", cr_strerror(-r));
+	*ret = cr_take(self);
+	return 0;
+}
+
+void cr_refresh_stop(struct cr_refresh *self)
+{
+	const uint64_t one = 1;
+
+	if (!self)
+		return;
+	/* A counter that is at 0 takes it. */
+	if (write(self->stop, &one, sizeof(one)) == sizeof(one))
+		(void)pthread_join(self->thread, NULL);
+	refresh_free(&self);
+}
