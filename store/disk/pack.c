@@ -232,7 +232,8 @@ static int open_own(struct cr_pack *pack)
 	if (r < 0)
 		return r;
 	r = authenticate(pack, trailer.footer_offset);
-	if (!cr_is_damage(r) ||
+	/* A version that is not known may be a damaged one. */
+	if (r == 0 || r == -ENOMEM ||
 	    memcmp(pack->header_bytes, trailer.header, CR_PACK_HEADER_LEN) == 0)
 		return r;
 	memcpy(pack->header_bytes, trailer.header, CR_PACK_HEADER_LEN);
