@@ -141,7 +141,9 @@ def mountpoints():
 
 def is_mounted(path):
     """Whether a file system is mounted at @path, without asking it."""
-    return os.fsencode(os.path.realpath(path)) in mountpoints()
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.fsencode(os.path.join(os.path.realpath(folder), name)) in \
+        mountpoints()
 
 
 def mounts_below(folder):
