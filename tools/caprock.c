@@ -16,16 +16,17 @@
 #include "tools/commands.h"
 #include "tools/dispatch.h"
 
+/* As --help lists them; a comment keeps each on a line of its own. */
 static const struct cr_command *const table[] = {
-	&cr_command_init,
+	&cr_command_init, /* write */
 	&cr_command_backup,
-	&cr_command_snapshots,
+	&cr_command_snapshots, /* look */
 	&cr_command_ls,
 	&cr_command_cat,
 	&cr_command_stats,
 	&cr_command_diff,
 	&cr_command_mount,
-	&cr_command_key_list,
+	&cr_command_key_list, /* manage */
 	&cr_command_key_add,
 	&cr_command_key_revoke,
 	&cr_command_key_passwd,
@@ -33,6 +34,7 @@ static const struct cr_command *const table[] = {
 	&cr_command_key_import,
 	&cr_command_index_rebuild,
 	&cr_command_version,
+	&cr_command_completion,
 	NULL,
 };
 

@@ -33,9 +33,10 @@ struct cr_globals {
 
 /* One run of one command. */
 struct cr_context {
-	const struct cr_globals *globals; /* borrowed */
-	const struct cr_command *command; /* borrowed */
-	struct cr_output *out;		  /* borrowed */
+	const struct cr_globals *globals;      /* borrowed */
+	const struct cr_command *command;      /* borrowed */
+	const struct cr_command *const *table; /* borrowed */
+	struct cr_output *out;		       /* borrowed */
 	enum cr_exit status; /* what a run without an error will exit with */
 	char **operand;	     /* borrowed; NULL-terminated */
 	int operands;

@@ -9,6 +9,7 @@ struct cr_command;
 
 extern const struct cr_command cr_command_backup;
 extern const struct cr_command cr_command_cat;
+extern const struct cr_command cr_command_completion;
 extern const struct cr_command cr_command_diff;
 extern const struct cr_command cr_command_index_rebuild;
 extern const struct cr_command cr_command_init;

@@ -223,7 +223,11 @@ int cr_dispatch(const struct cr_command *const *table, int argc, char **argv)
 		.key_file = getenv("CAPROCK_KEY_FILE"),
 		.passphrase_fd = CR_NO_FD,
 	};
-	struct cr_context ctx = { .globals = &globals, .out = &out };
+	struct cr_context ctx = {
+		.globals = &globals,
+		.table = table,
+		.out = &out,
+	};
 	struct line line = { argc, argv };
 	int r;
 

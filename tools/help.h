@@ -17,7 +17,4 @@ void cr_help_program(const struct cr_command *const *table);
 void cr_help_family(const struct cr_command *const *table, const char *family);
 void cr_help_command(const struct cr_command *command);
 
-/* A script for bash that completes commands and options. */
-void cr_help_completion(const struct cr_command *const *table);
-
 #endif
