@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/base/error.h"
+#include "store/base/log.h"
 #include "store/disk/derive.h"
 #include "store/disk/revoked.h"
 #include "store/disk/roster_chain.h"
@@ -54,6 +55,9 @@ static int read_roster(struct cr_repo *repo)
 	repo->roster = chain.newest;
 	repo->roster_n = chain.n;
 	repo->roster_chain = chain.hash;
+	repo->roster_damage = chain.damage;
+	if (chain.damage)
+		cr_log(CR_LOG_WARNING, "%s", chain.damage);
 	repo->roster_hash = chain.hash[chain.n - 1];
 	return 0;
 }
@@ -122,6 +126,7 @@ void cr_repo_close(struct cr_repo *repo)
 	cr_bundle_freep(&repo->bundle);
 	cr_roster_release(&repo->roster);
 	free(repo->roster_chain);
+	free(repo->roster_damage);
 	cr_storage_close(repo->storage);
 	free(repo);
 }

@@ -29,6 +29,7 @@ struct cr_repo {
 	uint64_t roster_n;
 	struct cr_id roster_hash;
 	struct cr_id *roster_chain; /* owned; hash of roster n at [n - 1] */
+	char *roster_damage;	    /* owned; what is wrong with an older one */
 	struct cr_keyring *ring;    /* owned */
 	struct cr_revoked *revoked; /* owned; revoked.h */
 };

@@ -18,6 +18,7 @@ void cr_roster_chain_release(struct cr_roster_chain *chain)
 {
 	cr_roster_release(&chain->newest);
 	free(chain->hash);
+	free(chain->damage);
 	*chain = (struct cr_roster_chain){ 0 };
 }
 
@@ -45,7 +46,10 @@ static int note_newest(void *arg, const char *name, uint64_t size)
 	return 0;
 }
 
-/* Read roster @n: authentic, of this repository, and the one after @prev. */
+/*
+ * Read roster @n: authentic, of this repository, and the one after @prev (NULL:
+ * that one is damaged, so there is nothing to compare with).
+ */
 static int read_roster(const struct cr_storage *storage,
 		       const struct cr_roster_trust *trust, uint64_t n,
 		       const struct cr_id *prev, struct cr_buf *bytes)
@@ -78,7 +82,7 @@ static int read_roster(const struct cr_storage *storage,
 	if (head.n != n)
 		return cr_fail(CR_ETAMPER, "%s: is roster %" PRIu64, name,
 			       head.n);
-	if (!cr_id_equal(&head.prev, prev))
+	if (prev && !cr_id_equal(&head.prev, prev))
 		return cr_fail(CR_ETAMPER,
 			       "%s: does not follow the roster before it",
 			       name);
@@ -132,6 +136,14 @@ static int append_hash(struct cr_roster_chain *chain,
 	return 0;
 }
 
+/* Keep the first sentence of what is wrong with an older roster. */
+static int note_damage(struct cr_roster_chain *chain)
+{
+	if (!chain->damage)
+		chain->damage = strdup(cr_detail());
+	return chain->damage ? 0 : -ENOMEM;
+}
+
 int cr_roster_chain_read(const struct cr_storage *storage,
 			 const struct cr_roster_trust *trust,
 			 struct cr_roster_chain *ret)
@@ -139,7 +151,10 @@ int cr_roster_chain_read(const struct cr_storage *storage,
 	cr_cleanup(
 		cr_roster_chain_release) struct cr_roster_chain chain = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
+	const struct cr_id none = { 0 };
+	const struct cr_id *prev = &none;
 	uint64_t newest = 0;
+	bool rotten;
 	int r;
 
 	r = cr_storage_list(storage, "keys/roster", false, note_newest,
@@ -150,16 +165,17 @@ int cr_roster_chain_read(const struct cr_storage *storage,
 		return cr_fail(CR_EMISSING, "keys/roster/1: missing");
 	/* Upwards: a forged name far away costs nothing but a miss. */
 	while (chain.n < newest) {
-		struct cr_id prev = { 0 };
-
-		if (chain.n > 0)
-			prev = chain.hash[chain.n - 1];
 		cr_buf_clear(&bytes);
-		r = read_roster(storage, trust, chain.n + 1, &prev, &bytes);
+		r = read_roster(storage, trust, chain.n + 1, prev, &bytes);
+		rotten = (r == -CR_ECORRUPT || r == -CR_EVERSION) &&
+			 chain.n + 1 < newest;
+		if (rotten)
+			r = note_damage(&chain);
 		if (r == 0)
 			r = append_hash(&chain, &bytes);
 		if (r < 0)
 			return r;
+		prev = rotten ? NULL : &chain.hash[chain.n - 1];
 	}
 	r = open_body(&bytes, trust, newest, &chain.newest);
 	if (r < 0)

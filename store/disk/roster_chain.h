@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * roster_chain.h - read keys/roster/1 to the newest: each signed by the owner,
- * each naming the one before.  FORMAT.md section 4.3.
+ * each naming the one before.  The newest holds the whole state, so that an
+ * older one that rotted is reported and no more.  FORMAT.md section 4.3.
  */
 #ifndef STORE_DISK_ROSTER_CHAIN_H
 #define STORE_DISK_ROSTER_CHAIN_H
@@ -22,6 +23,7 @@ struct cr_roster_chain {
 	struct cr_roster newest;
 	struct cr_id *hash; /* owned; hash of roster n at [n - 1] */
 	uint64_t n;
+	char *damage; /* owned; the sentence about an older one, or NULL */
 };
 
 /*

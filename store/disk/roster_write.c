@@ -26,6 +26,23 @@ static int too_many(const char *what, unsigned int max)
 	return cr_fail(CR_EUSAGE, "a repository has at most %u %s", max, what);
 }
 
+/* Seal the secrets of all domains to the newest epoch's readers. */
+static int box_domains(struct cr_roster *roster, const struct cr_key *s)
+{
+	const struct cr_box_pk *pk = &roster->epoch[roster->epochs - 1].meta;
+	int r = 0;
+
+	for (uint32_t i = 0; i < roster->domains && r == 0; i++) {
+		cr_cleanup(cr_key_wipe) struct cr_key d;
+
+		cr_owner_domain(s, &roster->domain[i].id, &d);
+		r = cr_box_seal(pk, (struct cr_piece)CR_PIECE(&d),
+				roster->domain[i].sealed);
+		roster->domain[i].epoch = roster->epochs;
+	}
+	return r;
+}
+
 int cr_roster_add_epoch(struct cr_roster *roster, const struct cr_key *s)
 {
 	cr_cleanup(wipe_epoch) struct cr_grant_epoch made;
@@ -42,7 +59,7 @@ int cr_roster_add_epoch(struct cr_roster *roster, const struct cr_key *s)
 	bigger[roster->epochs].meta = cr_box_public(&made.meta_seed);
 	bigger[roster->epochs].data = cr_box_public(&made.data_seed);
 	roster->epochs++;
-	return 0;
+	return box_domains(roster, s);
 }
 
 int cr_roster_add_domain(struct cr_roster *roster, const struct cr_key *s,
