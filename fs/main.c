@@ -28,9 +28,8 @@
 #include "store/base/log.h"
 #include "store/base/secret.h"
 
-#define PROGRAM	       "caprockfs"
-#define READ_AHEAD_KIB 1024
-#define THREADS_MIN    4u
+#define PROGRAM	    "caprockfs"
+#define THREADS_MIN 4u
 
 /* ---- Exit status --------------------------------------------------------- */
 
@@ -206,15 +205,10 @@ static int loop(struct cr_mount *mount)
 static int serve_session(struct cr_mount *mount)
 {
 	const char *mountpoint = mount->options->mountpoint;
-	int r = 0;
+	int r;
 
 	if (fuse_session_mount(mount->session, mountpoint) < 0)
 		return cr_fail(EIO, "%s: could not be mounted", mountpoint);
-	if (!cr_mountpoint_is_fd(mountpoint) && geteuid() == 0)
-		r = cr_mountpoint_read_ahead(mountpoint, READ_AHEAD_KIB);
-	if (r < 0)
-		cr_log(CR_LOG_INFO, "reading ahead stays as it is: %s",
-		       cr_strerror(r));
 	cr_mount_try(mount);
 	r = loop(mount);
 	fuse_session_unmount(mount->session);
@@ -301,14 +295,22 @@ static int serve_detached(const struct cr_mount_options *options)
 	return wait_until_ready(options, pid, read_end);
 }
 
-static int run(const struct cr_mount_options *options)
+static int run(struct cr_mount_options *options)
 {
-	int r = 0;
+	cr_cleanup(cr_freep) char *absolute = NULL;
+	int r;
 
-	if (!cr_mountpoint_is_fd(options->mountpoint))
+	if (!cr_mountpoint_is_fd(options->mountpoint)) {
 		r = cr_mountpoint_check(options->mountpoint, options->nonempty);
-	if (r < 0)
-		return fail(r);
+		if (r < 0)
+			return fail(r);
+		/* Detached, we are elsewhere. */
+		absolute = realpath(options->mountpoint, NULL);
+		if (!absolute)
+			return fail(
+				cr_fail(errno, "%s: %m", options->mountpoint));
+		options->mountpoint = absolute;
+	}
 	return options->foreground ? serve(options, -1)
 				   : serve_detached(options);
 }
@@ -341,5 +343,7 @@ int main(int argc, char **argv)
 	case CR_MOUNT_RUN:
 		break;
 	}
+	if (options.debug)
+		cr_log_limit(CR_LOG_DEBUG);
 	return run(&options);
 }

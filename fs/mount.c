@@ -79,16 +79,12 @@ static int look_for_repository(const struct cr_mount_options *options)
 	struct cr_id hash;
 	int r = cr_storage_open(options->repository, &storage);
 
-	if (r < 0)
+	if (r == 0)
+		r = cr_repo_read_info(storage, &info, &hash);
+	if (r < 0 || cr_mountpoint_is_fd(options->mountpoint))
 		return r;
-	if (!cr_mountpoint_is_fd(options->mountpoint)) {
-		r = cr_mountpoint_apart(options->mountpoint,
-					cr_storage_fd(storage),
-					"the repository");
-		if (r < 0)
-			return r;
-	}
-	return cr_repo_read_info(storage, &info, &hash);
+	return cr_mountpoint_apart(options->mountpoint, cr_storage_fd(storage),
+				   "the repository");
 }
 
 static int unlock(struct cr_mount *mount)
@@ -322,12 +318,12 @@ int cr_mount_refresh(struct cr_mount *mount)
 	r = cr_dates_update(mount->dates, &mount->snapshots, now);
 	if (r < 0)
 		return r;
-	mount->listed = true;
 	cr_dates_count(mount->dates, &shown, &refused);
-	if (refused > 0)
+	if (refused > 0 && mount->listed)
 		cr_damage_note(mount->damage,
 			       "noxattr: snapshots that hold xattrs or ACLs "
 			       "are not shown; mount again without it");
+	mount->listed = true;
 	return 1;
 }
 

@@ -96,7 +96,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		r = do_lookup(mount, &dir, name, &e);
 	/* In a snapshot that a name is absent is as final as all else. */
 	if (r < 0 && (r != -ENOENT || !dir.entry)) {
-		fuse_reply_err(req, cr_reply_errno(mount, &dir, name, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &dir, r));
 		return;
 	}
 	if (fuse_reply_entry(req, &e) < 0 && e.ino > 0)
@@ -130,7 +130,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 	cr_detail_clear();
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r < 0) {
-		fuse_reply_err(req, cr_reply_errno(mount, &node, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 		return;
 	}
 	cr_reply_stat(mount, &node, &st);
@@ -171,7 +171,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	if (r == 0)
 		r = do_readlink(mount, &node, &target);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 	else
 		fuse_reply_readlink(req, (const char *)target.bytes);
 }
@@ -192,7 +192,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino,
 	cr_detail_clear();
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r < 0) {
-		fuse_reply_err(req, cr_reply_errno(mount, &node, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 		return;
 	}
 	fi->cache_readdir = fi->keep_cache = node.entry != NULL;
@@ -214,7 +214,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	if (r == 0)
 		r = cr_listing_fill(&listing, &dir, (uint64_t)off);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &dir, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &dir, r));
 	else if (fuse_reply_buf(req, listing.bytes, listing.len) < 0)
 		cr_listing_take_back(&listing);
 }
@@ -331,7 +331,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	if (r == 0)
 		r = cr_file_span(handle.file, (uint64_t)off, size, &span);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 	else if (span.count == 0)
 		fuse_reply_buf(req, NULL, 0);
 	else if (span.count > IOV_COUNT_MAX)
@@ -361,7 +361,7 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	if (r == 0)
 		r = cr_file_seek(handle.file, (uint64_t)off, whence, &at);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 	else
 		fuse_reply_lseek(req, (off_t)at);
 }
@@ -413,7 +413,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		r = cr_attr_xattr((struct cr_piece){ set.bytes, set.len }, name,
 				  &value);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 	else
 		reply_sized(req, value, size);
 }
@@ -438,7 +438,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		r = cr_attr_xattr_names((struct cr_piece){ set.bytes, set.len },
 					&names);
 	if (r < 0 && r != -ENODATA)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, NULL, r));
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 	else
 		reply_sized(req, (struct cr_piece){ names.bytes, names.len },
 			    size);

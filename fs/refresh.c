@@ -12,10 +12,14 @@
 #include <unistd.h>
 
 #include "fs/mount.h"
+#include "fs/mountpoint.h"
 #include "store/base/error.h"
+#include "store/base/log.h"
 #include "store/disk/index.h"
 
 #define PERIOD_MS      1000
+#define FIRST_MS       50
+#define READ_AHEAD_KIB 1024
 #define CATCH_UP_EVERY 15 /* periods: it costs 50 to 200 ms */
 
 struct cr_refresh {
@@ -45,6 +49,15 @@ static void tell_kernel(void *arg, uint64_t id, const struct cr_date *date)
 						       0);
 }
 
+/* What is found in the packs is found without the index, too. */
+static void catch_up(const struct cr_mount *mount)
+{
+	int r = mount->index ? cr_index_catch_up(mount->index) : 0;
+
+	if (r < 0)
+		cr_log(CR_LOG_INFO, "the index is behind: %s", cr_detail());
+}
+
 static void refresh(struct cr_mount *mount)
 {
 	const struct cr_date root = { .kind = CR_DATE_ROOT };
@@ -56,9 +69,10 @@ static void refresh(struct cr_mount *mount)
 	if (r <= 0)
 		return;
 	tell_kernel(mount, CR_NODE_ROOT, &root);
-	(void)cr_inodes_each_date(mount->inodes, tell_kernel, mount);
-	if (mount->index)
-		(void)cr_index_catch_up(mount->index);
+	r = cr_inodes_each_date(mount->inodes, tell_kernel, mount);
+	if (r < 0) /* then it looks again after a second */
+		cr_log(CR_LOG_INFO, "new snapshots: %s", cr_strerror(r));
+	catch_up(mount);
 	cr_mount_sum_up(mount);
 }
 
@@ -69,16 +83,33 @@ static void end(struct cr_refresh *self)
 	(void)pthread_kill(self->main, SIGUSR2);
 }
 
+/*
+ * The kernel takes the value back when it says hello, of which nobody tells us
+ * the end: so it is set twice, soon and for certain.
+ */
+static void raise_read_ahead(const struct cr_mount *mount)
+{
+	const char *mountpoint = mount->options->mountpoint;
+	int r = 0;
+
+	if (geteuid() == 0 && !cr_mountpoint_is_fd(mountpoint))
+		r = cr_mountpoint_read_ahead(mountpoint, READ_AHEAD_KIB);
+	if (r < 0)
+		cr_log(CR_LOG_INFO, "reading ahead stays as it is: %s",
+		       cr_strerror(r));
+}
+
 static void *run(void *arg)
 {
 	struct cr_refresh *self = arg;
+	int wait = FIRST_MS;
 	struct pollfd poll_for[] = {
 		{ .fd = self->stop, .events = POLLIN },
 		{ .fd = self->signals, .events = POLLIN },
 	};
 
 	for (unsigned int n = 1;; n++) {
-		int ready = poll(poll_for, CR_ARRAY_LEN(poll_for), PERIOD_MS);
+		int ready = poll(poll_for, CR_ARRAY_LEN(poll_for), wait);
 
 		if (ready > 0 && poll_for[0].revents)
 			return NULL;
@@ -86,10 +117,13 @@ static void *run(void *arg)
 			end(self);
 			return NULL;
 		}
+		wait = PERIOD_MS;
+		if (n <= 2)
+			raise_read_ahead(self->mount);
 		cr_detail_clear();
 		refresh(self->mount);
-		if (self->mount->index && n % CATCH_UP_EVERY == 0)
-			(void)cr_index_catch_up(self->mount->index);
+		if (n % CATCH_UP_EVERY == 0)
+			catch_up(self->mount);
 	}
 }
 

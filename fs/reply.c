@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
-#include <string.h>
 
 #include "fs/attr.h"
 #include "fs/mount.h"
@@ -48,8 +47,7 @@ static bool is_ordinary(int r)
 	return false;
 }
 
-int cr_reply_errno(struct cr_mount *mount, const struct cr_node *node,
-		   const char *name, int r)
+int cr_reply_errno(struct cr_mount *mount, const struct cr_node *node, int r)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf path = { 0 };
 	char snapshot[CR_MOUNT_NAME_MAX] = "?";
@@ -59,11 +57,6 @@ int cr_reply_errno(struct cr_mount *mount, const struct cr_node *node,
 	if (node->inodes && node->entry) {
 		cr_mount_name(cr_node_snapshot(node), snapshot);
 		cr_node_path(node, &path);
-	}
-	if (name) {
-		if (path.len > 1)
-			cr_buf_u8(&path, '/');
-		cr_buf_put(&path, name, strlen(name));
 	}
 	cr_damage_tell(
 		mount->damage,

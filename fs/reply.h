@@ -25,10 +25,9 @@ void cr_reply_entry(struct cr_mount *mount, struct cr_node *node,
 
 /*
  * The positive errno for @r, a negative code.  What is not an ordinary answer
- * is told in the log, with the path of @node (which may be released) or of
- * @name in it.
+ * is told in the log, with the path of @node (which may be zero): it could not
+ * be read, whatever was looked for in it.
  */
-int cr_reply_errno(struct cr_mount *mount, const struct cr_node *node,
-		   const char *name, int r);
+int cr_reply_errno(struct cr_mount *mount, const struct cr_node *node, int r);
 
 #endif
