@@ -113,25 +113,30 @@ int cr_session_state(struct cr_session *session, bool writing)
 int cr_session_snapshots(struct cr_session *session)
 {
 	const struct cr_snapshots *set = &session->snapshots;
-	size_t damaged = 0;
 	int r;
 
 	r = cr_snapshots_update(session->repo, session->state,
 				&session->snapshots);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < set->bads; i++)
-		damaged += cr_is_damage(set->bad[i]->error);
-	if (damaged > 0)
-		cr_log(CR_LOG_WARNING,
-		       "%zu damaged manifest%s: caprock snapshots names %s",
-		       damaged, damaged > 1 ? "s" : "",
-		       damaged > 1 ? "them" : "it");
 	if (set->tampered < 0) {
 		cr_log(CR_LOG_ERR, "%s", set->tampered_why);
 		cr_context_raise(session->ctx, CR_EXIT_TAMPERED);
 	}
 	return 0;
+}
+
+/* So that nobody takes an older snapshot for the latest unawares. */
+static void warn_damaged(const struct cr_snapshots *set)
+{
+	size_t damaged = 0;
+
+	for (size_t i = 0; i < set->bads; i++)
+		damaged += cr_is_damage(set->bad[i]->error);
+	if (damaged > 0)
+		cr_log(CR_LOG_WARNING,
+		       "%zu damaged snapshot%s: see caprock snapshots", damaged,
+		       damaged > 1 ? "s" : "");
 }
 
 int cr_session_find(struct cr_session *session, const char *text,
@@ -165,7 +170,10 @@ int cr_session_open_reading(struct cr_context *ctx, struct cr_session *session)
 	r = cr_session_reader(session);
 	if (r < 0)
 		return r;
-	return cr_session_snapshots(session);
+	r = cr_session_snapshots(session);
+	if (r == 0)
+		warn_damaged(&session->snapshots);
+	return r;
 }
 
 /* Whether @at, a ":", is one of those in a time.  No source has a "@". */
