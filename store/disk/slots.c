@@ -105,17 +105,31 @@ struct search {
 	enum cr_slot_method method;
 	struct cr_piece secret;
 	unsigned int tried;
-	bool more; /* than were tried */
+	bool named; /* the key file says which slot it is for */
+	bool more;  /* than were tried */
 	bool no_memory;
 	char damaged[256]; /* names, each after a blank */
+	char closed[160];  /* likewise: of those that did not open */
 };
+
+/* Add @name to the list in @out, where it fits. */
+static void note(char *out, size_t room, const char *name)
+{
+	size_t len = strlen(out);
+
+	if (len + 1 + strlen(name) < room)
+		(void)snprintf(out + len, room - len, " %s", name);
+}
 
 static void note_damaged(struct search *search, const char *name)
 {
-	size_t len = strlen(search->damaged);
+	note(search->damaged, sizeof(search->damaged), name);
+}
 
-	(void)snprintf(search->damaged + len, sizeof(search->damaged) - len,
-		       " %s", name);
+/* Another's, or damaged where only its key can tell. */
+static void note_closed(struct search *search, const char *name)
+{
+	note(search->closed, sizeof(search->closed), name);
 }
 
 /* The bundle in @slot; -CR_EAUTH without a sentence when it does not open. */
@@ -181,8 +195,11 @@ static int try_slot(struct search *search, const struct cr_uid *id,
 	}
 	if (r < 0)
 		return r;
-	if (slot.method != search->method)
+	if (slot.method != search->method) {
+		if (search->named)
+			note_closed(search, name);
 		return 0;
+	}
 	if (slot.method == CR_SLOT_PASSPHRASE &&
 	    search->tried == CR_SLOTS_TRIED_MAX) {
 		search->more = true;
@@ -194,6 +211,8 @@ static int try_slot(struct search *search, const struct cr_uid *id,
 		search->no_memory = true;
 	if (r == -CR_ECORRUPT || r == -CR_EVERSION)
 		note_damaged(search, name);
+	if (r == -CR_EAUTH)
+		note_closed(search, name);
 	if (r < 0)
 		return 0;
 	r = check_bundle(search, &slot, bundle);
@@ -211,12 +230,13 @@ static int fail_search(const struct search *search)
 	if (search->no_memory)
 		return cr_fail(ENOMEM, "%s: not enough memory to try all keys",
 			       repo);
-	return cr_fail(CR_EKEY, "%s %s%s%s%s",
+	return cr_fail(CR_EKEY, "%s %s%s%s%s%s%s",
 		       search->method == CR_SLOT_PASSPHRASE
 			       ? "wrong passphrase, or no key slot for it in"
 			       : "no key slot for this key file in",
 		       repo, *search->damaged ? "; damaged slots:" : "",
 		       search->damaged,
+		       *search->closed ? "; did not open:" : "", search->closed,
 		       search->more ? "; only 16 slots were tried" : "");
 }
 
@@ -241,6 +261,7 @@ int cr_slots_unlock(const struct cr_storage *storage,
 		return cr_fail(CR_EKEY, "neither a passphrase nor a key file");
 	if (search.method == CR_SLOT_KEY_FILE &&
 	    !cr_uid_zero(&cred->key_file_slot)) {
+		search.named = true;
 		r = try_slot(&search, &cred->key_file_slot, ret);
 		return r == 0 ? fail_search(&search) : cr_min(r, 0);
 	}

@@ -237,7 +237,7 @@ static void no_byte_can_be_changed(void **state)
 		cr_cleanup(cr_freep) uint8_t *bytes = NULL;
 		size_t len;
 
-		/* With a damaged head the slot is named, else only missed. */
+		/* A damaged head is known for what it is. */
 		bytes = folder_read(&made.folder, object(slot), &len);
 		bytes[i ? 30 : 2] ^= 1;
 		folder_write(&made.folder, object(slot), bytes, len, 0600);
@@ -260,6 +260,7 @@ static void no_byte_can_be_changed(void **state)
 		bytes[i] ^= 0x04;
 		folder_write(&made.folder, object(slot), bytes, len, 0600);
 		assert_int_equal(r, slot_error(i, len));
+		assert_true(says(slot));
 	}
 	assert_int_equal(try_open(&made.owner), 0);
 }
