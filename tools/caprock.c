@@ -23,6 +23,7 @@ static const struct cr_command *const table[] = {
 	&cr_command_snapshots, /* look */
 	&cr_command_ls,
 	&cr_command_cat,
+	&cr_command_restore,
 	&cr_command_stats,
 	&cr_command_diff,
 	&cr_command_mount,

@@ -21,6 +21,7 @@ extern const struct cr_command cr_command_key_passwd;
 extern const struct cr_command cr_command_key_revoke;
 extern const struct cr_command cr_command_ls;
 extern const struct cr_command cr_command_mount;
+extern const struct cr_command cr_command_restore;
 extern const struct cr_command cr_command_snapshots;
 extern const struct cr_command cr_command_stats;
 extern const struct cr_command cr_command_version;
