@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/write/content.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "store/base/error.h"
@@ -11,10 +13,14 @@
 #define READ_LEN   (1u << 20)
 #define BUFFER_LEN (CR_CHUNK_MAX + READ_LEN)
 
+/* How long a stream that is silent keeps us from seeing that we are to stop. */
+#define STOP_MS 100
+
 struct cr_ingester {
 	struct cr_writer *writer;  /* borrowed */
 	struct cr_stream *stream;  /* owned */
 	atomic_ullong *read_bytes; /* borrowed; may be NULL */
+	const atomic_bool *stop;   /* borrowed; may be NULL */
 	struct cr_gear gear;
 	uint8_t *buffer;  /* owned; BUFFER_LEN */
 	uint8_t *samples; /* owned */
@@ -44,7 +50,7 @@ struct job {
 };
 
 int cr_ingester_new(struct cr_writer *writer, atomic_ullong *read_bytes,
-		    struct cr_ingester **ret)
+		    const atomic_bool *stop, struct cr_ingester **ret)
 {
 	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing =
 		calloc(1, sizeof(*ing));
@@ -54,6 +60,7 @@ int cr_ingester_new(struct cr_writer *writer, atomic_ullong *read_bytes,
 		return -ENOMEM;
 	ing->writer = writer;
 	ing->read_bytes = read_bytes;
+	ing->stop = stop;
 	ing->buffer = malloc(BUFFER_LEN);
 	ing->samples = malloc(CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN);
 	if (!ing->buffer || !ing->samples)
@@ -86,12 +93,34 @@ struct cr_stream *cr_ingester_stream(struct cr_ingester *ing)
 /* ---- Reading
  * ----------------------------------------------------------------------- */
 
+/*
+ * Wait until there is something to read.  A signal may come before a read()
+ * that then blocks, or to another thread: hence the time limit.
+ */
+static int wait_for_input(const struct job *job)
+{
+	struct pollfd input = { .fd = job->fd, .events = POLLIN };
+	int ready;
+
+	do {
+		if (job->ing->stop && atomic_load(job->ing->stop))
+			return EINTR;
+		ready = job->seekable ? 1 : poll(&input, 1, STOP_MS);
+	} while (ready == 0 || (ready < 0 && errno == EINTR));
+	return ready < 0 ? errno : 0;
+}
+
 /* Up to @len bytes; 0 is the end or, with job->source_error, a failure. */
 static size_t read_some(struct job *job, uint8_t *to, size_t len,
 			uint64_t offset)
 {
+	int error = wait_for_input(job);
 	ssize_t n;
 
+	if (error) {
+		job->source_error = error;
+		return 0;
+	}
 	do
 		n = job->seekable ? pread(job->fd, to, len, (off_t)offset)
 				  : read(job->fd, to, len);

@@ -30,9 +30,13 @@ static inline bool cr_stored_has_holes(const struct cr_stored_content *c)
 	return c->data_bytes != c->size;
 }
 
-/* @read_bytes (may be NULL) is raised as bytes are read: for progress. */
+/*
+ * @read_bytes (may be NULL) is raised as bytes are read: for progress.  Once
+ * @stop (may be NULL) is set, reading ends with the source error EINTR.
+ */
 cr_must_check int cr_ingester_new(struct cr_writer *writer,
 				  atomic_ullong *read_bytes,
+				  const atomic_bool *stop,
 				  struct cr_ingester **ret);
 void cr_ingester_free(struct cr_ingester *ing);
 struct cr_stream *cr_ingester_stream(struct cr_ingester *ing);

@@ -52,6 +52,12 @@ void cr_ingest_free(struct cr_ingest *ingest)
 		cr_slice_free(event->slice);
 		free(event);
 	}
+	while (ingest->abandoned) {
+		struct cr_slice *slice = ingest->abandoned;
+
+		ingest->abandoned = slice->next;
+		cr_slice_free(slice);
+	}
 	while (ingest->opens > 0)
 		cr_dirwork_drop(ingest->open[--ingest->opens]);
 	free(ingest->open);
@@ -195,6 +201,16 @@ void cr_slice_free(struct cr_slice *slice)
 	cr_buf_release(&slice->names);
 	cr_dirwork_drop(slice->dir);
 	free(slice);
+}
+
+void cr_ingest_abandon(struct cr_ingest *ingest, struct cr_slice *slice)
+{
+	if (!slice)
+		return;
+	(void)pthread_mutex_lock(&ingest->lock);
+	slice->next = ingest->abandoned;
+	ingest->abandoned = slice;
+	(void)pthread_mutex_unlock(&ingest->lock);
 }
 
 int cr_ingest_push_job(struct cr_ingest *ingest, struct cr_slice *slice,
@@ -415,7 +431,8 @@ int cr_ingest_run_stream(struct cr_ingest *ingest, int fd, const char *name,
 	struct cr_stored_content content;
 	int source_error;
 	int r = cr_ingester_new(ingest->opt.writer,
-				&ingest->progress.bytes_read, &ing);
+				&ingest->progress.bytes_read, ingest->opt.stop,
+				&ing);
 
 	if (r == 0)
 		r = cr_ingest_stream(ing, fd, &content, &source_error);
@@ -423,8 +440,11 @@ int cr_ingest_run_stream(struct cr_ingest *ingest, int fd, const char *name,
 		return r;
 	/* Half a dump is no dump: nothing is stored. */
 	if (source_error == EINTR ||
-	    (ingest->opt.stop && atomic_load(ingest->opt.stop)))
-		return cr_fail(CR_EINTERRUPT, "interrupted");
+	    (ingest->opt.stop && atomic_load(ingest->opt.stop))) {
+		/* What was read so far need not be stored again. */
+		r = cr_stream_flush(cr_ingester_stream(ing));
+		return r < 0 ? r : cr_fail(CR_EINTERRUPT, "interrupted");
+	}
 	if (source_error)
 		return cr_fail(CR_ESOURCE, "standard input: %s",
 			       strerrordesc_np(source_error));

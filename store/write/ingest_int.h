@@ -54,7 +54,8 @@ struct cr_slice {
 	struct cr_buf names;
 	struct cr_item *item; /* owned */
 	size_t items;
-	unsigned int jobs; /* under: ingest lock; not finished yet */
+	unsigned int jobs;     /* under: ingest lock; not finished yet */
+	struct cr_slice *next; /* owned; of the abandoned */
 };
 
 struct cr_job {
@@ -72,10 +73,6 @@ struct cr_event {
 	struct cr_event *next;
 };
 
-struct cr_queue_event {
-	struct cr_event *first, **last;
-};
-
 struct cr_ingest {
 	struct cr_ingest_options opt;
 	struct cr_ingest_progress progress;
@@ -86,9 +83,10 @@ struct cr_ingest {
 	struct cr_job *first_job, **last_job;	    /* under: lock */
 	struct cr_event *first_event, **last_event; /* under: lock */
 	size_t queued_items;			    /* under: lock */
-	bool walked;	  /* under: lock; no more jobs or events */
-	int failed;	  /* under: lock; the first fatal error */
-	char *failed_why; /* under: lock; owned */
+	bool walked;		    /* under: lock; no more jobs or events */
+	struct cr_slice *abandoned; /* owned; under: lock */
+	int failed;		    /* under: lock; the first fatal error */
+	char *failed_why;	    /* under: lock; owned */
 
 	pthread_mutex_t warn_lock;
 	struct cr_buf warnings; /* under: warn_lock */
@@ -130,6 +128,12 @@ cr_must_check int cr_ingest_push_event(struct cr_ingest *ingest,
 				       enum cr_event_type type,
 				       struct cr_dirwork *dir,
 				       struct cr_slice *slice);
+
+/*
+ * Keep a slice that will not be encoded until the ingest is freed: workers may
+ * still read its files.  Accepts NULL.
+ */
+void cr_ingest_abandon(struct cr_ingest *ingest, struct cr_slice *slice);
 
 /* ingest_walk.c: on the caller's thread.  The root's item is filled in. */
 cr_must_check int cr_ingest_walk(struct cr_ingest *ingest);

@@ -37,12 +37,12 @@ struct walker {
 	size_t depth, room;
 };
 
-static void frame_release(struct frame *frame)
+static void frame_release(struct cr_ingest *ingest, struct frame *frame)
 {
 	cr_known_dir_close(frame->known);
 	cr_buf_release(&frame->names);
 	cr_buf_release(&frame->offsets);
-	cr_slice_free(frame->slice);
+	cr_ingest_abandon(ingest, frame->slice);
 	cr_dirwork_drop(frame->dir);
 	*frame = (struct frame){ 0 };
 }
@@ -50,7 +50,7 @@ static void frame_release(struct frame *frame)
 static void walker_release(struct walker *w)
 {
 	while (w->depth > 0)
-		frame_release(&w->frame[--w->depth]);
+		frame_release(w->ingest, &w->frame[--w->depth]);
 	free(w->frame);
 }
 
@@ -586,7 +586,7 @@ static int leave(struct walker *w)
 	struct cr_dirwork *dir = frame->dir;
 
 	frame->dir = NULL; /* its use goes to the event */
-	frame_release(frame);
+	frame_release(w->ingest, frame);
 	return cr_ingest_push_event(w->ingest, CR_EVENT_END, dir, NULL);
 }
 

@@ -132,6 +132,11 @@ static int read_once(struct cr_ingest *ingest, struct cr_ingester *ing,
 				   &known->content, &source_error);
 	if (r < 0)
 		return r;
+	if (source_error == EINTR) {
+		/* Stopped: there will be no snapshot. */
+		item->gone = true;
+		return 1;
+	}
 	if (source_error || cr_live_stat(fd, "", &after) < 0) {
 		not_read(ingest, dir, item, source_error ? source_error : EIO);
 		return 1;
@@ -186,8 +191,11 @@ static int do_job(struct cr_ingest *ingest, struct cr_ingester *ing,
 
 		if (!item->read)
 			continue;
-		if (cr_ingest_failed(ingest))
-			return 0;
+		if (cr_ingest_failed(ingest)) {
+			/* Not read: it must not pass for an empty file. */
+			item->gone = true;
+			continue;
+		}
 		r = read_file(ingest, ing, job->slice->dir, item);
 		if (r < 0)
 			return r;
@@ -207,7 +215,8 @@ void *cr_ingest_work(void *arg)
 
 	if (ingest->opt.writer)
 		r = cr_ingester_new(ingest->opt.writer,
-				    &ingest->progress.bytes_read, &ing);
+				    &ingest->progress.bytes_read,
+				    ingest->opt.stop, &ing);
 	while (r == 0 && (job = take_job(ingest))) {
 		if (ing)
 			r = do_job(ingest, ing, job);
