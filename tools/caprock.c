@@ -25,6 +25,7 @@ static const struct cr_command *const table[] = {
 	&cr_command_cat,
 	&cr_command_restore,
 	&cr_command_stats,
+	&cr_command_verify,
 	&cr_command_diff,
 	&cr_command_mount,
 	&cr_command_key_list, /* manage */

@@ -24,6 +24,7 @@ extern const struct cr_command cr_command_mount;
 extern const struct cr_command cr_command_restore;
 extern const struct cr_command cr_command_snapshots;
 extern const struct cr_command cr_command_stats;
+extern const struct cr_command cr_command_verify;
 extern const struct cr_command cr_command_version;
 
 #endif

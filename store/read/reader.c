@@ -216,10 +216,11 @@ struct wanted {
 	const struct cr_view *view;
 	enum cr_chunk_type type;
 	const struct cr_id *id;
-	struct cr_pin *pin;    /* NULL: only locate */
-	struct cr_piece *tail; /* may be NULL */
-	struct cr_hint *found; /* may be NULL */
-	int error;	       /* of the best copy so far */
+	struct cr_pin *pin;		/* NULL: only locate */
+	struct cr_piece *tail;		/* may be NULL */
+	struct cr_hint *found;		/* may be NULL */
+	const struct cr_copies *copies; /* may be NULL */
+	int error;			/* of the best copy so far */
 	char why[384];
 };
 
@@ -284,6 +285,11 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 	struct cr_piece hashed, tail;
 	int r;
 
+	if (w->copies) {
+		r = w->copies->use(w->copies->arg, pack, place);
+		if (r < 0)
+			return r;
+	}
 	if (w->found)
 		*w->found =
 			(struct cr_hint){ key.uid, place->block, place->slot };
@@ -318,6 +324,9 @@ static int try_pack(struct wanted *w, const struct cr_uid *uid,
 		return r;
 	if (r < 0) {
 		remember(w, r);
+		if (w->copies)
+			w->copies->no_pack(w->copies->arg, kind_of(w->type),
+					   uid);
 		return 0;
 	}
 	pack = cr_packs_pack(cached);
@@ -465,6 +474,18 @@ int cr_reader_locate(struct cr_reader *reader, const struct cr_view *view,
 			    .found = ret };
 
 	return find_chunk(&w, hint);
+}
+
+int cr_reader_choose(struct cr_reader *reader, const struct cr_want *want,
+		     const struct cr_copies *copies)
+{
+	struct wanted w = { .reader = reader,
+			    .view = want->view,
+			    .type = want->type,
+			    .id = &want->id,
+			    .copies = copies };
+
+	return find_chunk(&w, &want->hint);
 }
 
 void cr_pin_release(struct cr_pin *pin)

@@ -69,6 +69,31 @@ cr_must_check int cr_reader_locate(struct cr_reader *reader,
 				   const struct cr_hint *hint,
 				   struct cr_hint *ret);
 
+/*
+ * The same for somebody who checks copies: look at them until one is accepted.
+ * Errors as cr_reader_get(), the first of those that were refused among them.
+ */
+struct cr_want {
+	const struct cr_view *view; /* borrowed */
+	enum cr_chunk_type type;
+	struct cr_id id;
+	struct cr_hint hint; /* zero: none */
+};
+
+struct cr_copies {
+	/* May this copy be used?  0, or an error with its sentence. */
+	int (*use)(void *arg, const struct cr_pack *pack,
+		   const struct cr_place *place);
+	/* A copy should be in @pack, which cannot be opened. */
+	void (*no_pack)(void *arg, enum cr_pack_kind kind,
+			const struct cr_uid *pack);
+	void *arg;
+};
+
+cr_must_check int cr_reader_choose(struct cr_reader *reader,
+				   const struct cr_want *want,
+				   const struct cr_copies *copies);
+
 /* The whole of a manifest's text, appended to @out. */
 struct cr_text;
 cr_must_check int cr_reader_text(struct cr_reader *reader,
