@@ -78,8 +78,7 @@ static struct cr_piece piece_of(const char *text)
 	return (struct cr_piece){ text, strlen(text) };
 }
 
-/* ---- What was asked for
- * ----------------------------------------------------------- */
+/* ---- What was asked for ---- */
 
 /* The host's name, as far as a source may be called so. */
 static int choose_source(struct backup *b)

@@ -90,8 +90,7 @@ struct cr_stream *cr_ingester_stream(struct cr_ingester *ing)
 	return ing->stream;
 }
 
-/* ---- Reading
- * ----------------------------------------------------------------------- */
+/* ---- Reading ---- */
 
 /*
  * Wait until there is something to read.  A signal may come before a read()
@@ -162,8 +161,7 @@ static void fill(struct job *job)
 	}
 }
 
-/* ---- Items of the list
- * ---------------------------------------------------------------- */
+/* ---- Items of the list ---- */
 
 static int flush_held(struct job *job)
 {

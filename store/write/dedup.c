@@ -80,8 +80,7 @@ void cr_dedup_free(struct cr_dedup *dedup)
 	free(dedup);
 }
 
-/* ---- Pending
- * ---------------------------------------------------------------------- */
+/* ---- Pending ---- */
 
 static struct shard *shard_of(struct cr_dedup *dedup, const struct cr_id *id)
 {
@@ -132,8 +131,7 @@ void cr_dedup_settle(struct cr_dedup *dedup,
 	}
 }
 
-/* ---- Stored
- * ------------------------------------------------------------------------ */
+/* ---- Stored ---- */
 
 static bool may_use(const struct cr_dedup *dedup,
 		    const struct cr_pack_facts *facts)

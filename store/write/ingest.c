@@ -89,8 +89,7 @@ void cr_ingest_current(struct cr_ingest *ingest, char *out, size_t len)
 	(void)pthread_mutex_unlock(&ingest->warn_lock);
 }
 
-/* ---- Errors
- * ---------------------------------------------------------------------- */
+/* ---- Errors ---- */
 
 void cr_ingest_fail(struct cr_ingest *ingest, int error)
 {
@@ -146,8 +145,7 @@ void cr_ingest_warn(struct cr_ingest *ingest, const struct cr_dirwork *dir,
 	(void)pthread_mutex_unlock(&ingest->warn_lock);
 }
 
-/* ---- What is passed along
- * ------------------------------------------------------------ */
+/* ---- What is passed along ---- */
 
 int cr_dirwork_new(const char *path, const char *fs_top,
 		   struct cr_dirwork **ret)

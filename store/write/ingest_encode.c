@@ -42,8 +42,7 @@ static struct cr_event *take_event(struct cr_ingest *ingest)
 	return event;
 }
 
-/* ---- Who owns things
- * ------------------------------------------------------------- */
+/* ---- Who owns things ---- */
 
 static int note_id(struct cr_buf *ids, uint32_t id)
 {
@@ -101,8 +100,7 @@ int cr_ingest_name_tables(struct cr_ingest *ingest)
 	return cr_buf_error(&ingest->groups);
 }
 
-/* ---- Entries
- * -------------------------------------------------------------------------- */
+/* ---- Entries ---- */
 
 /* What lstat does not tell of @item: content, xattrs, flags, link group. */
 static void complete_entry(struct cr_ingest *ingest,

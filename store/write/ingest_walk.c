@@ -13,64 +13,32 @@
 #include <unistd.h>
 
 #include "store/base/error.h"
-#include "store/write/ingest_int.h"
-#include "store/write/wanted.h"
+#include "store/write/ingest_frame.h"
 
 static const char cache_tag[] = "CACHEDIR.TAG";
 static const char cache_signature[] =
 	"Signature: 8a477f597d28d172789f06886806bc55";
-
-struct frame {
-	struct cr_dirwork *dir;	      /* a user of it */
-	struct cr_known_dir *known;   /* owned; may be NULL */
-	const struct cr_wanted *only; /* borrowed; NULL: everything */
-	struct cr_buf names, offsets;
-	size_t next;		/* of the offsets */
-	struct cr_slice *slice; /* owned; being filled or descended */
-	size_t next_item;	/* of the slice, to look for directories */
-};
-
-struct walker {
-	struct cr_ingest *ingest;
-	const char *top;     /* for patterns: the absolute path of the root */
-	struct frame *frame; /* owned */
-	size_t depth, room;
-};
-
-static void frame_release(struct cr_ingest *ingest, struct frame *frame)
+static void frame_release(struct cr_ingest *ingest, struct cr_frame *frame)
 {
 	cr_known_dir_close(frame->known);
 	cr_buf_release(&frame->names);
 	cr_buf_release(&frame->offsets);
 	cr_ingest_abandon(ingest, frame->slice);
 	cr_dirwork_drop(frame->dir);
-	*frame = (struct frame){ 0 };
+	*frame = (struct cr_frame){ 0 };
 }
 
-static void walker_release(struct walker *w)
+static void walker_release(struct cr_walker *w)
 {
 	while (w->depth > 0)
 		frame_release(w->ingest, &w->frame[--w->depth]);
 	free(w->frame);
 }
 
-static const char *name_at(const struct frame *frame, size_t i)
-{
-	const size_t *offset = (const void *)frame->offsets.bytes;
-
-	return (const char *)frame->names.bytes + offset[i];
-}
-
-static size_t name_count(const struct frame *frame)
-{
-	return frame->offsets.len / sizeof(size_t);
-}
-
-/* ---- Listing
- * ------------------------------------------------------------------- */
+/* ---- Listing ---- */
 
 /* The names wanted of a directory that is only on the way. */
-static int list_wanted(struct frame *frame)
+static int list_wanted(struct cr_frame *frame)
 {
 	for (size_t i = 0; i < frame->only->children; i++) {
 		const char *name = frame->only->child[i]->name;
@@ -84,13 +52,13 @@ static int list_wanted(struct frame *frame)
 	return cr_buf_error(&frame->offsets);
 }
 
-static bool has_name(const struct frame *frame, const char *name, size_t *at)
+static bool has_name(const struct cr_frame *frame, const char *name, size_t *at)
 {
-	size_t low = 0, high = name_count(frame);
+	size_t low = 0, high = cr_frame_names(frame);
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		int order = strcmp(name, name_at(frame, mid));
+		int order = strcmp(name, cr_frame_name(frame, mid));
 
 		if (order == 0) {
 			*at = mid;
@@ -115,7 +83,8 @@ static bool is_cache_tag(int dir)
 }
 
 /* Of a directory that says it is not to be backed up, keep what says so. */
-static void apply_tags(const struct cr_ingest_options *opt, struct frame *frame)
+static void apply_tags(const struct cr_ingest_options *opt,
+		       struct cr_frame *frame)
 {
 	size_t *offset = (void *)frame->offsets.bytes;
 	size_t at = 0;
@@ -139,11 +108,11 @@ static void set_progress(struct cr_ingest *ingest, const char *path)
 }
 
 /* Go into @dir, whose descriptor is open.  Takes the caller's use of it. */
-static int push(struct walker *w, struct cr_dirwork *dir,
+static int push(struct cr_walker *w, struct cr_dirwork *dir,
 		const struct cr_wanted *only)
 {
 	struct cr_ingest *ingest = w->ingest;
-	struct frame *frame;
+	struct cr_frame *frame;
 	int r;
 
 	if (w->depth == w->room) {
@@ -158,7 +127,7 @@ static int push(struct walker *w, struct cr_dirwork *dir,
 		w->room = room;
 	}
 	frame = &w->frame[w->depth++];
-	*frame = (struct frame){ .dir = dir, .only = only };
+	*frame = (struct cr_frame){ .dir = dir, .only = only };
 	set_progress(ingest, dir->path);
 	r = only ? list_wanted(frame)
 		 : cr_live_names(dir->fd, &frame->names, &frame->offsets);
@@ -183,63 +152,7 @@ static int push(struct walker *w, struct cr_dirwork *dir,
 	return cr_ingest_push_event(ingest, CR_EVENT_BEGIN, dir, NULL);
 }
 
-/* ---- Files: known or to be read
- * ----------------------------------------------------- */
-
-static bool same_signature(const struct cr_signature_of_file *a,
-			   const struct cr_live_stat *st)
-{
-	const struct cr_entry *e = &st->entry;
-
-	return a->size == e->size && a->inode == st->inode &&
-	       a->mtime.sec == e->mtime.sec && a->mtime.nsec == e->mtime.nsec &&
-	       a->ctime.sec == e->ctime.sec && a->ctime.nsec == e->ctime.nsec;
-}
-
-/* Take over what is known of an unchanged file. */
-static int take_known(struct cr_item *item, const struct cr_known_file *known)
-{
-	item->known = *known;
-	cr_buf_put(&item->xattrs, known->xattrs.bytes, known->xattrs.len);
-	item->known.xattrs =
-		(struct cr_piece){ item->xattrs.bytes, item->xattrs.len };
-	item->read = false;
-	return cr_buf_error(&item->xattrs);
-}
-
-static int look_up_file(struct walker *w, struct frame *frame,
-			struct cr_item *item)
-{
-	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
-	struct cr_statcache *cache = w->ingest->opt.cache;
-	struct cr_known_file known;
-	int r;
-
-	item->read = true;
-	if (!cache)
-		return 0;
-	r = cr_known_dir_find(
-		frame->known,
-		(struct cr_piece){ item->name, strlen(item->name) }, &known);
-	if (r < 0)
-		return r;
-	if (r == 1) {
-		item->changed = !same_signature(&known.signature, &item->st);
-		if (!item->changed)
-			return take_known(item, &known);
-		item->known.content.size_class = known.content.size_class;
-	}
-	if (item->st.entry.nlink < 2)
-		return 0;
-	r = cr_statcache_link_get(cache, item->st.device, item->st.inode,
-				  &bytes, &known);
-	if (r == 1 && same_signature(&known.signature, &item->st))
-		return take_known(item, &known);
-	return r < 0 ? r : 0;
-}
-
-/* ---- Directories: to be entered or not
- * ------------------------------------------------- */
+/* ---- Directories: to be entered or not ---- */
 
 static bool is_one_of(const struct cr_live_stat *a,
 		      const struct cr_live_stat *b)
@@ -247,7 +160,7 @@ static bool is_one_of(const struct cr_live_stat *a,
 	return b->inode != 0 && a->device == b->device && a->inode == b->inode;
 }
 
-static bool is_loop(const struct walker *w, const struct cr_live_stat *st)
+static bool is_loop(const struct cr_walker *w, const struct cr_live_stat *st)
 {
 	for (size_t i = 0; i < w->depth; i++)
 		if (is_one_of(st, &w->frame[i].dir->st))
@@ -265,7 +178,7 @@ static void note_mount(struct cr_ingest *ingest, const struct cr_dirwork *dir,
 }
 
 /* Whether to go into a directory; if not, why is said or marked. */
-static bool may_enter(struct walker *w, const struct frame *frame,
+static bool may_enter(struct cr_walker *w, const struct cr_frame *frame,
 		      struct cr_item *item)
 {
 	const struct cr_live_stat *up = &frame->dir->st;
@@ -296,184 +209,11 @@ static bool may_enter(struct walker *w, const struct frame *frame,
 	return true;
 }
 
-/* ---- Slices
- * -------------------------------------------------------------------------------
- */
-
-static bool excluded(const struct walker *w, const struct frame *frame,
-		     const char *name, const struct cr_live_stat *st)
-{
-	const struct cr_ingest_options *opt = &w->ingest->opt;
-	cr_cleanup(cr_freep) char *path = NULL;
-
-	if (frame->only)
-		return false;
-	if (opt->larger_than > 0 && st->entry.type == CR_ENTRY_FILE &&
-	    st->entry.size > opt->larger_than)
-		return true;
-	if (!opt->exclude || opt->exclude->count == 0)
-		return false;
-	if (asprintf(&path, "%s%s%s", frame->dir->path,
-		     *frame->dir->path ? "/" : "", name) < 0) {
-		path = NULL;
-		return false;
-	}
-	return cr_patterns_match(opt->exclude, w->top, path,
-				 st->entry.type == CR_ENTRY_DIRECTORY);
-}
-
-/* What stat does not tell of an entry that is not a file. */
-static int look_closer(struct walker *w, struct frame *frame,
-		       struct cr_item *item)
-{
-	struct cr_ingest *ingest = w->ingest;
-	int dir = frame->dir->fd;
-	int r;
-
-	if (item->st.entry.type == CR_ENTRY_SYMLINK) {
-		r = cr_live_target(dir, item->name, &item->target);
-		if (r < 0 || item->target.len == 0) {
-			item->gone = true;
-			cr_ingest_warn(ingest, frame->dir, item->name, "%s",
-				       strerrordesc_np(r < 0 ? -r : ENOENT));
-			return r == -ENOMEM ? r : 0;
-		}
-	}
-	r = cr_live_xattrs(dir, item->name, &item->xattrs,
-			   &item->known.has_acl);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0) {
-		cr_ingest_warn(ingest, frame->dir, item->name,
-			       "extended attributes: %s", strerrordesc_np(-r));
-		item->marks |= CR_MARK_INCOMPLETE;
-	}
-	return cr_ingest_take_xattrs(ingest, item);
-}
-
-static void tell_visit(struct walker *w, const struct frame *frame,
-		       const struct cr_item *item)
-{
-	const struct cr_ingest_options *opt = &w->ingest->opt;
-	cr_cleanup(cr_freep) char *path = NULL;
-
-	if (!opt->visit)
-		return;
-	if (asprintf(&path, "%s%s%s", frame->dir->path,
-		     *frame->dir->path ? "/" : "", item->name) < 0) {
-		path = NULL;
-		return;
-	}
-	opt->visit(opt->arg, path,
-		   !item->read	   ? '.'
-		   : item->changed ? 'M'
-				   : '+');
-}
-
-/* Stat @name into the next item of the slice; not counted when left out. */
-static int take_name(struct walker *w, struct frame *frame, const char *name)
-{
-	struct cr_slice *slice = frame->slice;
-	struct cr_item *item = &slice->item[slice->items];
-	int r = cr_live_stat(frame->dir->fd, name, &item->st);
-
-	if (r < 0) {
-		cr_ingest_warn(w->ingest, frame->dir, name, "%s",
-			       r == -ENOENT ? "vanished while it was backed up"
-					    : strerrordesc_np(-r));
-		return 0;
-	}
-	if (excluded(w, frame, name, &item->st))
-		return 0;
-	/* The slice's copy: its buffer was made large enough before. */
-	item->name = (const char *)slice->names.bytes + slice->names.len;
-	cr_buf_put(&slice->names, name, strlen(name) + 1);
-	slice->items++;
-	if (item->st.entry.type == CR_ENTRY_FILE) {
-		r = look_up_file(w, frame, item);
-		tell_visit(w, frame, item);
-		if (!item->read) {
-			(void)atomic_fetch_add(&w->ingest->progress.files, 1);
-			(void)atomic_fetch_add(&w->ingest->progress.bytes,
-					       item->st.entry.size);
-		}
-		return r;
-	}
-	if (item->st.entry.type == CR_ENTRY_DIRECTORY)
-		return 0;
-	return look_closer(w, frame, item);
-}
-
-/* Hand the files that are to be read to the workers, in bites. */
-static int push_jobs(struct cr_ingest *ingest, struct cr_slice *slice)
-{
-	size_t first = 0, files = 0;
-	uint64_t bytes = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < slice->items && r == 0; i++) {
-		uint64_t size = slice->item[i].st.entry.size;
-
-		if (!slice->item[i].read)
-			continue;
-		if (files > 0 &&
-		    (files >= JOB_ITEMS || bytes + size > JOB_BYTES)) {
-			r = cr_ingest_push_job(ingest, slice, first, i);
-			first = i;
-			files = 0;
-			bytes = 0;
-		}
-		files++;
-		bytes += cr_min(size, (uint64_t)JOB_BYTES);
-	}
-	if (r == 0 && files > 0)
-		r = cr_ingest_push_job(ingest, slice, first, slice->items);
-	return r;
-}
-
-static int make_slice(struct walker *w, struct frame *frame)
-{
-	cr_cleanup(cr_slice_freep) struct cr_slice *slice =
-		calloc(1, sizeof(*slice));
-	size_t end = cr_min(frame->next + SLICE_ITEMS, name_count(frame));
-	size_t bytes = 0;
-	int r;
-
-	if (!slice)
-		return -ENOMEM;
-	for (size_t i = frame->next; i < end; i++)
-		bytes += strlen(name_at(frame, i)) + 1;
-	r = cr_buf_reserve(&slice->names, bytes);
-	if (r < 0)
-		return r;
-	slice->item = calloc(end - frame->next, sizeof(*slice->item));
-	if (!slice->item)
-		return -ENOMEM;
-	slice->dir = frame->dir;
-	cr_dirwork_use(frame->dir);
-	frame->slice = cr_take(slice);
-	frame->next_item = 0;
-	while (frame->next < end) {
-		const char *name = name_at(frame, frame->next);
-		/* A directory that changes may list a name twice. */
-		bool twice = frame->next > 0 &&
-			     strcmp(name, name_at(frame, frame->next - 1)) == 0;
-
-		frame->next++;
-		r = twice ? 0 : take_name(w, frame, name);
-		if (r < 0)
-			return r;
-	}
-	if (!w->ingest->opt.writer)
-		return 0;
-	return push_jobs(w->ingest, frame->slice);
-}
-
 /* ---- Descent
  * --------------------------------------------------------------------------------
  */
 
-static const struct cr_wanted *wanted_below(const struct frame *frame,
+static const struct cr_wanted *wanted_below(const struct cr_frame *frame,
 					    const char *name)
 {
 	if (!frame->only)
@@ -506,7 +246,7 @@ static int describe_dir(struct cr_ingest *ingest, struct cr_dirwork *dir,
 	return cr_ingest_take_xattrs(ingest, item);
 }
 
-static void not_entered(struct cr_ingest *ingest, const struct frame *frame,
+static void not_entered(struct cr_ingest *ingest, const struct cr_frame *frame,
 			struct cr_item *item, int error)
 {
 	cr_ingest_warn(ingest, frame->dir, item->name, "%s",
@@ -519,7 +259,8 @@ static void not_entered(struct cr_ingest *ingest, const struct frame *frame,
 		item->marks |= CR_MARK_INCOMPLETE;
 }
 
-static int enter(struct walker *w, struct frame *frame, struct cr_item *item)
+static int enter(struct cr_walker *w, struct cr_frame *frame,
+		 struct cr_item *item)
 {
 	cr_cleanup(cr_freep) char *path = NULL;
 	struct cr_dirwork *dir;
@@ -563,7 +304,8 @@ static int enter(struct walker *w, struct frame *frame, struct cr_item *item)
 }
 
 /* The next directory of the slice to go into; 1 when there is one. */
-static int next_dir(struct walker *w, struct frame *frame, struct cr_item **ret)
+static int next_dir(struct cr_walker *w, struct cr_frame *frame,
+		    struct cr_item **ret)
 {
 	struct cr_slice *slice = frame->slice;
 
@@ -580,9 +322,9 @@ static int next_dir(struct walker *w, struct frame *frame, struct cr_item **ret)
 	return 0;
 }
 
-static int leave(struct walker *w)
+static int leave(struct cr_walker *w)
 {
-	struct frame *frame = &w->frame[--w->depth];
+	struct cr_frame *frame = &w->frame[--w->depth];
 	struct cr_dirwork *dir = frame->dir;
 
 	frame->dir = NULL; /* its use goes to the event */
@@ -590,15 +332,15 @@ static int leave(struct walker *w)
 	return cr_ingest_push_event(w->ingest, CR_EVENT_END, dir, NULL);
 }
 
-static int step(struct walker *w)
+static int step(struct cr_walker *w)
 {
-	struct frame *frame = &w->frame[w->depth - 1];
+	struct cr_frame *frame = &w->frame[w->depth - 1];
 	struct cr_item *item;
 
 	if (!frame->slice) {
-		if (frame->next >= name_count(frame))
+		if (frame->next >= cr_frame_names(frame))
 			return leave(w);
-		return make_slice(w, frame);
+		return cr_ingest_slice(w, frame);
 	}
 	if (next_dir(w, frame, &item))
 		return enter(w, frame, item);
@@ -614,7 +356,7 @@ static int step(struct walker *w)
  * One directory: it is the root.  Anything else: the root is "/", with what is
  * on the way to the paths.
  */
-static int push_root(struct walker *w, const struct cr_wanted *wanted)
+static int push_root(struct cr_walker *w, const struct cr_wanted *wanted)
 {
 	struct cr_ingest *ingest = w->ingest;
 	const char *path = wanted ? "/" : ingest->opt.path[0];
@@ -661,8 +403,8 @@ static bool is_dir(const char *path)
 int cr_ingest_walk(struct cr_ingest *ingest)
 {
 	cr_cleanup(wanted_freep) struct cr_wanted *wanted = NULL;
-	cr_cleanup(walker_release) struct walker w = { .ingest = ingest,
-						       .top = "" };
+	cr_cleanup(walker_release) struct cr_walker w = { .ingest = ingest,
+							  .top = "" };
 	int r = 0;
 
 	if (ingest->opt.paths == 1 && is_dir(ingest->opt.path[0])) {

@@ -153,8 +153,7 @@ int cr_live_names(int fd, struct cr_buf *names, struct cr_buf *offsets)
 	return 0;
 }
 
-/* ---- xattrs
- * -------------------------------------------------------------------- */
+/* ---- xattrs ---- */
 
 /*
  * What cannot be opened (a symlink, a device) is reached through the

@@ -185,8 +185,7 @@ int cr_pack_out_write(struct cr_pack_out *out,
 	return r;
 }
 
-/* ---- Publishing
- * ------------------------------------------------------------------ */
+/* ---- Publishing ---- */
 
 uint64_t cr_padme(uint64_t len)
 {

@@ -32,8 +32,7 @@ struct cr_statcache {
 	struct cr_buf broken; /* uint64_t: sessions that did not end well */
 };
 
-/* ---- Facts: sessions
- * ------------------------------------------------------------------ */
+/* ---- Facts: sessions ---- */
 
 static struct cr_piece key_of(const char *name)
 {
@@ -309,8 +308,7 @@ static void take_file(struct cr_cursor *cur, struct cr_known_file *file)
 		file->xattr_id = cr_cursor_id(cur);
 }
 
-/* ---- Directories: reading
- * ------------------------------------------------------------------------ */
+/* ---- Directories: reading ---- */
 
 /* 16 bytes that stand for a directory, then the number of the row. */
 struct row_key {
@@ -434,8 +432,7 @@ int cr_known_dir_find(struct cr_known_dir *dir, struct cr_piece name,
 	return 0;
 }
 
-/* ---- Directories: writing
- * ------------------------------------------------------------------------- */
+/* ---- Directories: writing ---- */
 
 struct cr_noted_dir {
 	struct cr_statcache *cache; /* borrowed */

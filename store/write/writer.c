@@ -166,8 +166,7 @@ void cr_writer_get_stats(struct cr_writer *writer, struct cr_writer_stats *ret)
 	};
 }
 
-/* ---- Content
- * ------------------------------------------------------------------------ */
+/* ---- Content ---- */
 
 int cr_stream_new(struct cr_writer *writer, struct cr_stream **ret)
 {
@@ -230,8 +229,7 @@ int cr_stream_put(struct cr_stream *stream, enum cr_chunk_type type,
 	return r;
 }
 
-/* ---- Metadata
- * ------------------------------------------------------------------------ */
+/* ---- Metadata ---- */
 
 int cr_writer_has(struct cr_writer *writer, enum cr_chunk_type type,
 		  const struct cr_id *id, struct cr_hint *where)
