@@ -321,8 +321,7 @@ int cr_dir_find(const struct cr_dir *dir, struct cr_piece name,
 	return -ENOENT;
 }
 
-/* ---- What lies in objects of its own
- * ----------------------------------------- */
+/* ---- What lies in objects of its own ---- */
 
 static int append_object(struct cr_reader *reader, const struct cr_view *view,
 			 enum cr_chunk_type type, const struct cr_id *id,

@@ -64,8 +64,7 @@ uint64_t cr_file_size(const struct cr_file *file)
 	return file->ref.size;
 }
 
-/* ---- Finding the run at an offset
- * -------------------------------------------- */
+/* ---- Finding the run at an offset ---- */
 
 /* The item of @list that holds @offset, which lies within it. */
 static uint32_t item_at(const struct cr_list_item *item, uint32_t n,
@@ -184,8 +183,7 @@ static int find_runs(const struct cr_file *file, uint64_t offset,
 	}
 }
 
-/* ---- Spans
- * ----------------------------------------------------------------------- */
+/* ---- Spans ---- */
 
 void cr_span_release(struct cr_span *span)
 {
@@ -334,8 +332,7 @@ ssize_t cr_file_read(const struct cr_file *file, uint64_t offset, void *out,
 	return (ssize_t)span.len;
 }
 
-/* ---- Whole files
- * -------------------------------------------------------------------- */
+/* ---- Whole files ---- */
 
 bool cr_file_hash(const struct cr_file *file, struct cr_id *ret)
 {

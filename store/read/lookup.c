@@ -75,8 +75,7 @@ int cr_lookup(struct cr_reader *reader, const struct cr_view *view,
 	return 0;
 }
 
-/* ---- Walking
- * --------------------------------------------------------------------- */
+/* ---- Walking ---- */
 
 /* A directory being walked.  Its entry points into the page of the level above.
  */

@@ -50,8 +50,7 @@ void cr_snapshots_release(struct cr_snapshots *set)
 	*set = (struct cr_snapshots){ 0 };
 }
 
-/* ---- One manifest
- * -------------------------------------------------------------- */
+/* ---- One manifest ---- */
 
 /* Whether @key may sign for @source: its own grants, or nobody's else. */
 static bool granted(const struct cr_repo *repo, const struct cr_roster_key *key,
@@ -134,8 +133,7 @@ static int load_snapshot(const struct cr_repo *repo, const char *object,
 	return 0;
 }
 
-/* ---- The whole list
- * --------------------------------------------------------------- */
+/* ---- The whole list ---- */
 
 struct names {
 	char **name; /* owned strings, owned array */
