@@ -468,6 +468,17 @@ def write(path, data=b'', **times):
     return path
 
 
+def settle(folder):
+    """Wait until nothing in @folder looks as if it might still be changing.
+
+    What changed a moment ago may change again without getting a new time, so a
+    backup reads it anew next time.
+    """
+    newest = max(os.lstat(path).st_ctime for path in
+                 [folder, *pathlib.Path(folder).rglob('*')])
+    until(lambda: int(time.time()) >= int(newest) + 2, 'the clock goes on')
+
+
 def make_tree(folder):
     """A small directory with a bit of everything an ordinary user can make."""
     folder = pathlib.Path(folder)
