@@ -51,14 +51,24 @@ static bool same_file(const struct cr_live_stat *a,
 	       same_time(&a->entry.ctime, &b->entry.ctime);
 }
 
-/* A change within the clock's grain would not be seen next time. */
-static bool is_racy(const struct cr_live_stat *st)
+static int64_t now(void)
 {
-	struct timespec now;
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec;
+}
+
+/*
+ * A change within the clock's grain of the one before leaves the times as they
+ * are.  What counts is the time when reading began: a second change may fall
+ * behind the reader, however long it then takes.
+ */
+static bool is_racy(const struct cr_live_stat *st, int64_t began)
+{
 	int64_t newest = cr_max(st->entry.mtime.sec, st->entry.ctime.sec);
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return newest > now.tv_sec - RACY_SECONDS;
+	return newest > began - RACY_SECONDS;
 }
 
 int cr_ingest_take_xattrs(struct cr_ingest *ingest, struct cr_item *item)
@@ -154,6 +164,7 @@ static int read_file(struct cr_ingest *ingest, struct cr_ingester *ing,
 		     const struct cr_dirwork *dir, struct cr_item *item)
 {
 	cr_cleanup(cr_closep) int fd = -1;
+	int64_t began = 0;
 	int r = cr_live_open(dir->fd, item->name, &item->st, &fd);
 
 	if (r < 0) {
@@ -166,6 +177,7 @@ static int read_file(struct cr_ingest *ingest, struct cr_ingester *ing,
 		return 0;
 	}
 	for (int tries = 0; tries <= RETRIES; tries++) {
+		began = now();
 		r = read_once(ingest, ing, dir, item, fd);
 		if (r != 0)
 			break;
@@ -177,7 +189,7 @@ static int read_file(struct cr_ingest *ingest, struct cr_ingester *ing,
 		cr_ingest_warn(ingest, dir, item->name,
 			       "changed while it was read");
 	}
-	item->racy = r == 0 || is_racy(&item->st);
+	item->racy = r == 0 || is_racy(&item->st, began);
 	item->st.entry.size = item->known.content.size;
 	return 0;
 }
