@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -524,6 +525,17 @@ static int commit(struct backup *b)
 	return 0;
 }
 
+/* One descriptor a level of directories, and some. */
+static void allow_depth(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int cr_backup(struct cr_context *ctx, const struct cr_backup_options *options)
 {
 	cr_cleanup(backup_release) struct backup b = { .ctx = ctx,
@@ -531,6 +543,7 @@ int cr_backup(struct cr_context *ctx, const struct cr_backup_options *options)
 	int r;
 
 	catch_signals();
+	allow_depth();
 	r = choose_source(&b);
 	if (r == 0)
 		r = choose_time(&b);

@@ -156,6 +156,7 @@ int cr_dirwork_new(const char *path, const char *fs_top,
 		return -ENOMEM;
 	dir->fd = -1;
 	atomic_init(&dir->users, 1);
+	atomic_init(&dir->openers, 1);
 	dir->path = strdup(path);
 	dir->fs_top = strdup(fs_top);
 	if (!dir->path || !dir->fs_top) {
@@ -169,6 +170,12 @@ int cr_dirwork_new(const char *path, const char *fs_top,
 void cr_dirwork_use(struct cr_dirwork *dir)
 {
 	(void)atomic_fetch_add(&dir->users, 1);
+}
+
+void cr_dirwork_close(struct cr_dirwork *dir)
+{
+	if (atomic_fetch_sub(&dir->openers, 1) == 1)
+		cr_closep(&dir->fd);
 }
 
 void cr_dirwork_drop(struct cr_dirwork *dir)
@@ -219,7 +226,12 @@ int cr_ingest_push_job(struct cr_ingest *ingest, struct cr_slice *slice,
 	if (!job)
 		return -ENOMEM;
 	*job = (struct cr_job){ slice, first, end, NULL };
+	(void)atomic_fetch_add(&slice->dir->openers, 1);
 	(void)pthread_mutex_lock(&ingest->lock);
+	/* Descriptors are bounded here: workers wait for nobody. */
+	while (ingest->queued_jobs >= QUEUED_JOBS && ingest->failed == 0)
+		(void)pthread_cond_wait(&ingest->changed, &ingest->lock);
+	ingest->queued_jobs++;
 	slice->jobs++;
 	*ingest->last_job = job;
 	ingest->last_job = &job->next;

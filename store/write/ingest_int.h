@@ -15,6 +15,7 @@
 #define JOB_ITEMS    128	/* files a job, at most, */
 #define JOB_BYTES    (8u << 20) /* and bytes, but for a single file */
 #define QUEUED_ITEMS 16384	/* stat'ed, not yet encoded */
+#define QUEUED_JOBS  64		/* each may keep a directory open */
 
 /* A directory that is being backed up. */
 struct cr_dirwork {
@@ -23,6 +24,7 @@ struct cr_dirwork {
 	char *fs_top; /* owned; where its file system begins in the source */
 	struct cr_live_stat st;
 	atomic_uint users;    /* walker, jobs and events */
+	atomic_uint openers;  /* of those, who need @fd: walker and jobs */
 	struct cr_item *self; /* borrowed: its entry in the slice above */
 
 	/* Of the encoder: */
@@ -81,6 +83,7 @@ struct cr_ingest {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;			    /* anything below */
 	struct cr_job *first_job, **last_job;	    /* under: lock */
+	unsigned int queued_jobs;		    /* under: lock */
 	struct cr_event *first_event, **last_event; /* under: lock */
 	size_t queued_items;			    /* under: lock */
 	bool walked;		    /* under: lock; no more jobs or events */
@@ -113,6 +116,8 @@ cr_must_check int cr_dirwork_new(const char *path, const char *fs_top,
 				 struct cr_dirwork **ret);
 void cr_dirwork_use(struct cr_dirwork *dir);
 void cr_dirwork_drop(struct cr_dirwork *dir); /* accepts NULL */
+/* The walker, or a job, needs dir->fd no more; the last of them closes it. */
+void cr_dirwork_close(struct cr_dirwork *dir);
 void cr_item_release(struct cr_item *item);
 void cr_slice_free(struct cr_slice *slice);
 static inline void cr_slice_freep(struct cr_slice **slice)

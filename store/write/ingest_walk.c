@@ -328,6 +328,7 @@ static int leave(struct cr_walker *w)
 	struct cr_dirwork *dir = frame->dir;
 
 	frame->dir = NULL; /* its use goes to the event */
+	cr_dirwork_close(dir);
 	frame_release(w->ingest, frame);
 	return cr_ingest_push_event(w->ingest, CR_EVENT_END, dir, NULL);
 }

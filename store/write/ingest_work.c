@@ -24,6 +24,8 @@ static struct cr_job *take_job(struct cr_ingest *ingest)
 		ingest->first_job = job->next;
 		if (!ingest->first_job)
 			ingest->last_job = &ingest->first_job;
+		ingest->queued_jobs--;
+		(void)pthread_cond_broadcast(&ingest->changed);
 	}
 	(void)pthread_mutex_unlock(&ingest->lock);
 	return job;
@@ -31,6 +33,7 @@ static struct cr_job *take_job(struct cr_ingest *ingest)
 
 static void finish_job(struct cr_ingest *ingest, struct cr_job *job)
 {
+	cr_dirwork_close(job->slice->dir);
 	(void)pthread_mutex_lock(&ingest->lock);
 	job->slice->jobs--;
 	(void)pthread_cond_broadcast(&ingest->changed);

@@ -412,6 +412,32 @@ static void a_full_disk_ends_it_wherever_it_strikes(void **state)
 	(void)assert_same_tree();
 }
 
+static void descriptors_are_few_however_many_directories(void **state)
+{
+	struct rlimit old, few = { 200, 200 };
+	struct how how = { .jobs = 1 };
+	struct cr_manifest m;
+	char name[32];
+
+	(void)state;
+	make_noise("0", 16u << 20, 1);
+	for (int i = 0; i < 3000; i++) {
+		(void)snprintf(name, sizeof(name), "d%04d", i);
+		make_dir(name);
+		if (i % 2)
+			continue;
+		(void)snprintf(name, sizeof(name), "d%04d/f", i);
+		make_noise(name, 300, (uint64_t)i);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	m = backup(&how, 1000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_string_equal(warned, "");
+	assert_int_equal(m.entries, 4501);
+}
+
 /* ---- What moves under the reader ----------------------------------------- */
 
 static void swap_for_fifo(const char *path)
@@ -558,6 +584,7 @@ int main(void)
 		TEST(a_file_that_just_changed_is_read_again),
 		TEST(interrupted_files_are_read_the_next_time),
 		TEST(a_full_disk_ends_it_wherever_it_strikes),
+		TEST(descriptors_are_few_however_many_directories),
 		TEST(what_is_swapped_before_it_is_opened_is_not_stored),
 		TEST(a_file_that_grew_since_it_was_listed_is_stored_as_it_is),
 		TEST(nothing_but_files_is_opened),
