@@ -176,7 +176,8 @@ static void count(struct cr_ingest *ingest, const struct cr_item *item)
 		return;
 	t->files++;
 	t->bytes += e->size;
-	if (!item->read)
+	/* Whether a further name came after the first was read is chance. */
+	if (!item->read && !item->linked)
 		t->files_unchanged++;
 	else if (item->changed)
 		t->files_changed++;

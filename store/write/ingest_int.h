@@ -43,6 +43,7 @@ struct cr_item {
 	uint8_t marks;
 	bool read;	     /* a worker is to read it */
 	bool changed;	     /* it was known, as something else */
+	bool linked;	     /* read in this run, under another name */
 	bool racy;	     /* too young to be trusted next time */
 	bool gone;	     /* not stored: vanished, unreadable */
 	struct cr_id dir_id; /* directories, when encoded */

@@ -58,8 +58,10 @@ static int look_up_file(struct cr_walker *w, struct cr_frame *frame,
 		return 0;
 	r = cr_statcache_link_get(cache, item->st.device, item->st.inode,
 				  &bytes, &known);
-	if (r == 1 && same_signature(&known.signature, &item->st))
+	if (r == 1 && same_signature(&known.signature, &item->st)) {
+		item->linked = true;
 		return take_known(item, &known);
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -132,9 +134,9 @@ static void tell_visit(struct cr_walker *w, const struct cr_frame *frame,
 		return;
 	}
 	opt->visit(opt->arg, path,
-		   !item->read	   ? '.'
-		   : item->changed ? 'M'
-				   : '+');
+		   !item->read && !item->linked ? '.'
+		   : item->changed		? 'M'
+						: '+');
 }
 
 /* Stat @name into the next item of the slice; not counted when left out. */

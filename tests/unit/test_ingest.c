@@ -438,6 +438,27 @@ static void descriptors_are_few_however_many_directories(void **state)
 	assert_int_equal(m.entries, 4501);
 }
 
+static void names_of_one_file_share_a_group_and_are_all_new(void **state)
+{
+	struct cr_manifest m;
+	char name[32];
+
+	(void)state;
+	make_noise("0", 100000, 1);
+	for (int i = 0; i < 3000; i++) {
+		(void)snprintf(name, sizeof(name), "n%04d", i);
+		assert_int_equal(link(live("0").text, live(name).text), 0);
+	}
+	m = backup(&usual, 1000);
+	assert_int_equal(m.files_new, 3001);
+	assert_int_equal(m.files_unchanged, 0);
+	assert_true(m.flags & CR_MANIFEST_LINKS);
+	next_session();
+	m = backup(&usual, 1001);
+	assert_int_equal(m.files_unchanged, 3001);
+	assert_int_equal(m.bytes_read, 0);
+}
+
 /* ---- What moves under the reader ----------------------------------------- */
 
 static void swap_for_fifo(const char *path)
@@ -585,6 +606,7 @@ int main(void)
 		TEST(interrupted_files_are_read_the_next_time),
 		TEST(a_full_disk_ends_it_wherever_it_strikes),
 		TEST(descriptors_are_few_however_many_directories),
+		TEST(names_of_one_file_share_a_group_and_are_all_new),
 		TEST(what_is_swapped_before_it_is_opened_is_not_stored),
 		TEST(a_file_that_grew_since_it_was_listed_is_stored_as_it_is),
 		TEST(nothing_but_files_is_opened),
