@@ -757,7 +757,7 @@ class Entry:
         self.content, self.klass, self.target, self.link_id = 0, None, None, None
         self.major, self.minor, self.ref, self.inline = None, None, None, None
         if self.type == FILE:
-            self.content = cur.u8(0, 3, "a file's content")
+            self.content = cur.u8(0, 4, "a file's content")
             self.klass = cur.u8(1, 3, "a class") if self.content > 1 else None
         elif self.type == DIRECTORY:
             self.content = cur.u8(0, 2, "a directory's content")
@@ -780,9 +780,10 @@ class Entry:
         cur.need(not self.marks & 4 or (self.type == DIRECTORY and self.content == 0),
                  "a mount point is not an empty directory")
         if self.type == FILE:
-            low, high = ((0, 0), (1, 256), (1, MAX_CHUNK), (1, 2**63 - 1))[self.content]
-            cur.need(low <= self.size <= high or (self.content == 0 and self.marks & 2),
-                     "a file's size does not fit its content")
+            low, high = ((0, 0), (1, 256), (1, MAX_CHUNK))[min(self.content, 2)]
+            if self.content > 2:
+                low, high = 1, 2**63 - 1
+            cur.need(low <= self.size <= high, "a file's size does not fit its content")
         elif self.type == SYMLINK:
             cur.need(self.link_id or len(self.target) == self.size and 0 not in self.target,
                      "a symlink's target is not well-formed")
@@ -1076,11 +1077,10 @@ class Repository:
 
     # Section 9: content.
 
-    def list_items(self, domain, name, height, size, what):
-        """Yields (length, id; None for a hole) below an llist (height 0) or lnode; first yields
-        the whole-file hash or None when it is the topmost object (height None)."""
-        types = {None: (LLIST, LNODE), 0: (LLIST,)}.get(height, (LNODE,))
-        kind, data = self.fetch(domain, name, *types)
+    def list_items(self, domain, name, kind, size, what, height=None):
+        """Yields (length, id; None for a hole) below an llist or lnode (kind); first yields the
+        whole-file hash or None when it is the topmost object (height None)."""
+        data = self.fetch(domain, name, kind)[1]
         cur = Cursor(data, f"list {name.hex()} of {what}")
         cur.u8(1, 1, "its version")
         flags = cur.u8(0, 1 if height is None else 0, "the flags byte")
@@ -1104,11 +1104,13 @@ class Repository:
             if kind == LLIST:
                 yield length, child
             else:
-                yield from self.list_items(domain, child, own - 1, length, what)
+                yield from self.list_items(domain, child, LNODE if own > 1 else LLIST, length,
+                                           what, own - 1)
 
     def items(self, domain, entry):
         """(whole-file hash or None, iterator of (length, id or None)) of a list."""
-        rows = self.list_items(domain, entry.ref, None, entry.size, entry.what)
+        kind = LLIST if entry.content == 3 else LNODE
+        rows = self.list_items(domain, entry.ref, kind, entry.size, entry.what)
         return next(rows), rows
 
     def content(self, domain, entry):
@@ -1121,7 +1123,7 @@ class Repository:
             yield data[at:at + entry.size]
             return
         whole, rows = None, [(entry.size, entry.ref)] if entry.content == 2 else []
-        if entry.content == 3:
+        if entry.content > 2:
             whole, rows = self.items(domain, entry)
         digest, filled = hashlib.blake2b(digest_size=32), 0
         for length, name in rows:
@@ -1270,7 +1272,7 @@ def dump_entry(repo, domain, names, e):
         row["blake2b_256"] = digest.hexdigest() if hashed else None
         if holes:
             row["holes"] = holes
-        if e.content == 3:
+        if e.content > 2:
             whole = repo.items(domain, e)[0]
             row["whole_file_hash"] = whole.hex() if whole else None
     return row
@@ -1527,7 +1529,7 @@ def check_snapshot(repo, m, seen):
                 repo.places(m.domain, e.inline[0], (INLINE,))
             elif e.type == FILE and e.content == 2:
                 repo.places(m.domain, e.ref, (DATA,))
-            elif e.type == FILE and e.content == 3 and unseen(e):
+            elif e.type == FILE and e.content > 2 and unseen(e):
                 for _, name in repo.items(m.domain, e)[1]:
                     if name:
                         repo.places(m.domain, name, (DATA,))
