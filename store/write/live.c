@@ -124,6 +124,7 @@ int cr_live_names(int fd, struct cr_buf *names, struct cr_buf *offsets)
 	cr_cleanup(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
 	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int failed;
 
 	if (own < 0)
 		return -errno;
@@ -143,14 +144,13 @@ int cr_live_names(int fd, struct cr_buf *names, struct cr_buf *offsets)
 		cr_buf_put(names, entry->d_name, strlen(entry->d_name) + 1);
 		cr_buf_put(offsets, &at, sizeof(at));
 	}
-	if (errno)
-		return -errno;
+	failed = -errno;
 	if (cr_buf_error(names) < 0 || cr_buf_error(offsets) < 0)
 		return -ENOMEM;
 	if (offsets->len > 0)
 		qsort_r(offsets->bytes, offsets->len / sizeof(size_t),
 			sizeof(size_t), compare_names, names->bytes);
-	return 0;
+	return failed;
 }
 
 /* ---- xattrs ---- */

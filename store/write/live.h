@@ -34,7 +34,8 @@ cr_must_check int cr_live_open(int dir, const char *name,
 
 /*
  * All names in @fd, sorted as unsigned bytes, each with its zero byte, in
- * @names; their offsets (uint32_t or more: size_t) in @offsets.
+ * @names; their offsets (size_t) in @offsets.  After an error they hold the
+ * names that came before it, sorted too.
  */
 cr_must_check int cr_live_names(int fd, struct cr_buf *names,
 				struct cr_buf *offsets);

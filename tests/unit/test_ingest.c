@@ -546,6 +546,27 @@ static void a_file_that_grew_since_it_was_listed_is_stored_as_it_is(
 	assert_int_equal(assert_same_tree(), 1);
 }
 
+/* Names that came before the error are kept, in order; the rest is marked. */
+static void a_directory_that_ends_early_is_incomplete(void **state)
+{
+	struct cr_manifest m;
+	char name[32];
+
+	(void)state;
+	make_dir("d");
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(name, sizeof(name), "d/f%03d", i * 7919 % 200);
+		make_text(name, name);
+	}
+	/* The root has three names; the error falls into d. */
+	atomic_store(&names_until_error, 3 + 1 + 100);
+	m = backup(&usual, 1000);
+	assert_non_null(strstr(warned, "d: cannot be listed"));
+	assert_true(m.files > 50 && m.files < 200);
+	assert_true(m.flags & CR_MANIFEST_INCOMPLETE);
+	assert_int_equal(assert_same_tree(), m.files + 1);
+}
+
 /* ---- What is not a file -------------------------------------------------- */
 
 static void nothing_but_files_is_opened(void **state)
@@ -609,6 +630,7 @@ int main(void)
 		TEST(names_of_one_file_share_a_group_and_are_all_new),
 		TEST(what_is_swapped_before_it_is_opened_is_not_stored),
 		TEST(a_file_that_grew_since_it_was_listed_is_stored_as_it_is),
+		TEST(a_directory_that_ends_early_is_incomplete),
 		TEST(nothing_but_files_is_opened),
 		TEST(a_stream_is_one_file_in_a_root_of_its_own),
 	};
