@@ -263,7 +263,7 @@ static int begin(struct cr_ingest *ingest, struct cr_dirwork *dir)
 	if (ingest->opt.writer)
 		r = cr_dir_builder_init(&dir->builder, ingest->opt.writer,
 					ingest->stream);
-	if (r == 0 && ingest->opt.cache)
+	if (r == 0 && ingest->opt.cache && ingest->opt.writer)
 		r = cr_noted_dir_open(
 			ingest->opt.cache, ingest->opt.source,
 			(struct cr_piece){ dir->path, strlen(dir->path) },

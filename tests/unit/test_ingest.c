@@ -582,6 +582,28 @@ static void nothing_but_files_is_opened(void **state)
 	assert_true(m.flags & CR_MANIFEST_SPECIAL);
 }
 
+static void a_dry_run_changes_nothing(void **state)
+{
+	static const struct how dry = { .jobs = 2,
+					.dry = true,
+					.cached = true };
+	struct cr_manifest m;
+	struct cr_ingest *done;
+
+	(void)state;
+	(void)make_variety();
+	(void)backup(&usual, 1000);
+	next_session();
+	session_ok(ingest(&dry, &m, &done));
+	assert_int_equal(m.files_unchanged, m.files);
+	cr_ingest_free(done);
+	session_ok(cr_statcache_commit(ses.cache));
+	next_session();
+	m = backup(&usual, 2000);
+	assert_int_equal(m.bytes_read, 0);
+	assert_int_equal(m.files_unchanged, m.files);
+}
+
 static void a_stream_is_one_file_in_a_root_of_its_own(void **state)
 {
 	struct cr_ingest_options options = { .writer = ses.writer,
@@ -632,6 +654,7 @@ int main(void)
 		TEST(a_file_that_grew_since_it_was_listed_is_stored_as_it_is),
 		TEST(a_directory_that_ends_early_is_incomplete),
 		TEST(nothing_but_files_is_opened),
+		TEST(a_dry_run_changes_nothing),
 		TEST(a_stream_is_one_file_in_a_root_of_its_own),
 	};
 
