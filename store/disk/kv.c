@@ -114,6 +114,8 @@ static rocksdb_options_t *db_options(const struct cr_kv_options *opt)
 	rocksdb_options_set_max_total_wal_size(options, buffer);
 	/* A secondary must hold its files: the primary deletes them. */
 	rocksdb_options_set_max_open_files(options, -1);
+	/* 16 by default, made anew for every family at every catching up. */
+	rocksdb_options_set_max_file_opening_threads(options, 1);
 	rocksdb_options_set_max_background_jobs(options, 2);
 	rocksdb_options_set_bytes_per_sync(options, 1u << 20);
 	rocksdb_options_set_wal_bytes_per_sync(options, 1u << 20);
@@ -193,6 +195,26 @@ static int open_db(struct cr_kv *kv, const struct cr_kv_options *opt,
 	return cr_kv_check(kv->path, error);
 }
 
+/* A new folder; NULL with errno set. */
+static char *make_temporary(void)
+{
+	const char *const places[] = { secure_getenv("TMPDIR"), "/tmp",
+				       "/dev/shm" };
+
+	for (size_t i = 0; i < CR_ARRAY_LEN(places); i++) {
+		char *path;
+
+		if (!places[i])
+			continue;
+		if (asprintf(&path, "%s/caprock-XXXXXX", places[i]) < 0)
+			return NULL;
+		if (mkdtemp(path))
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 /*
  * A secondary insists on a log of its own, though nothing is logged.  It may
  * not lie in the database, where readers need not be able to write; so it lies
@@ -200,31 +222,18 @@ static int open_db(struct cr_kv *kv, const struct cr_kv_options *opt,
  */
 static int open_secondary(struct cr_kv *kv, const struct cr_kv_options *opt)
 {
-	const char *tmp[] = { secure_getenv("TMPDIR"), "/tmp", "/dev/shm" };
-	cr_cleanup(cr_freep) char *folder = NULL;
-	cr_cleanup(cr_freep) char *log = NULL;
-	int r = -ENOENT;
+	cr_cleanup(cr_freep) char *path = make_temporary();
+	cr_cleanup(cr_closep) int folder = -1;
+	int r;
 
-	for (size_t i = 0; r < 0 && i < CR_ARRAY_LEN(tmp); i++) {
-		if (!tmp[i])
-			continue;
-		cr_freep(&folder);
-		if (asprintf(&folder, "%s/caprock-XXXXXX", tmp[i]) < 0) {
-			folder = NULL;
-			return -ENOMEM;
-		}
-		r = mkdtemp(folder) ? 0 : -errno;
-	}
-	if (r < 0)
-		return cr_fail(-r, "%s: %s", folder, cr_strerror(r));
-	if (asprintf(&log, "%s/LOG", folder) < 0) {
-		log = NULL;
-		(void)rmdir(folder);
-		return -ENOMEM;
-	}
-	r = open_db(kv, opt, folder);
-	(void)unlink(log);
-	(void)rmdir(folder);
+	if (!path)
+		return cr_fail(errno, "no temporary folder: %s",
+			       strerrordesc_np(errno));
+	folder = cr_io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	r = folder < 0 ? cr_fail(-folder, "%s: %s", path, cr_strerror(folder))
+		       : open_db(kv, opt, path);
+	(void)unlinkat(folder, "LOG", 0);
+	(void)rmdir(path);
 	return r;
 }
 

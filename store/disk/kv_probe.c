@@ -20,6 +20,8 @@
 /* Replaying a long log from a slow disk takes a while; a hang is damage. */
 #define PROBE_SECONDS 300
 
+#define LIST_NAME "MANIFEST-"
+
 /* What is read at once of RocksDB's list of its tables. */
 #define LIST_MAX (32u << 20)
 
@@ -41,8 +43,9 @@ static int open_list(const char *path, uint64_t *number)
 	if (len < 0)
 		return (int)len;
 	name[strcspn(name, "\n")] = '\0';
-	if (sscanf(name, "MANIFEST-%" SCNu64, number) != 1)
+	if (strncmp(name, LIST_NAME, strlen(LIST_NAME)) != 0)
 		return -ENOENT;
+	*number = strtoull(name + strlen(LIST_NAME), NULL, 10);
 	return cr_io_open(folder, name, O_RDONLY, 0);
 }
 
@@ -119,10 +122,13 @@ static int try_database(const char *path, const struct cr_kv_options *opt,
 			size_t family, struct cr_piece key,
 			const struct cr_kv_mark *mark)
 {
+	struct cr_kv_options read_only = *opt;
 	struct cr_buf value = { 0 };
 	struct cr_kv *kv;
-	int r = cr_kv_open(path, opt, &kv);
+	int r;
 
+	read_only.mode = CR_KV_READ_ONLY;
+	r = cr_kv_open(path, &read_only, &kv);
 	/* Nothing is closed or freed: the process ends. */
 	if (r < 0)
 		return r;
@@ -175,7 +181,6 @@ int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
 	ssize_t len;
 	pid_t child;
 
-	assert(opt->mode != CR_KV_PRIMARY);
 	r = check_list(path, mark);
 	if (r < 0)
 		return r;

@@ -9,9 +9,11 @@
 #include "store/disk/kv.h"
 
 /*
- * Fork, open the database at @path with @opt (not as primary), read @key of
+ * Fork, open the database at @path with @opt but read-only, read @key of
  * @family, and compare with @mark, behind which it must not be.  Call it before
- * any thread is started.  -CR_EINDEX with what is wrong, -errno.
+ * any thread is started, and again when it fails while a primary is at work:
+ * that may have deleted what was being opened.  -CR_EINDEX with what is wrong,
+ * -errno.
  */
 cr_must_check int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
 			      size_t family, struct cr_piece key,

@@ -49,9 +49,8 @@ int cr_kv_run_add(struct cr_kv_run *run, struct cr_piece key,
 	return cr_kv_check(run->path, error);
 }
 
-int cr_kv_run_commit(struct cr_kv_run *run)
+static int take_in(struct cr_kv_run *run)
 {
-	cr_cleanup(cr_kv_run_abortp) struct cr_kv_run *owned = run;
 	rocksdb_ingestexternalfileoptions_t *options;
 	const char *files[] = { run->path };
 	struct cr_kv *kv = run->kv;
@@ -68,6 +67,14 @@ int cr_kv_run_commit(struct cr_kv_run *run)
 					files, 1, options, &error);
 	rocksdb_ingestexternalfileoptions_destroy(options);
 	return cr_kv_check(kv->path, error);
+}
+
+int cr_kv_run_commit(struct cr_kv_run *run)
+{
+	int r = take_in(run);
+
+	cr_kv_run_abort(run);
+	return r;
 }
 
 void cr_kv_run_abort(struct cr_kv_run *run)

@@ -388,11 +388,10 @@ static void a_run_left_by_a_crash_is_removed(void **state)
 	cr_kv_close(kv);
 }
 
-static int probe(enum cr_kv_mode mode, const char *key,
-		 const struct cr_kv_mark *mark)
+static int probe(const char *key, const struct cr_kv_mark *mark)
 {
 	const struct cr_kv_options opt = { families, CR_ARRAY_LEN(families),
-					   mode, 4 << 20 };
+					   CR_KV_SECONDARY, 4 << 20 };
 
 	return cr_kv_probe(folder_path(&folder, "db").text, &opt, WORDS,
 			   text(key), mark);
@@ -416,8 +415,6 @@ static struct folder_path find_file(const char *start)
 
 static void a_probe_tells_whether_it_is_sound(void **state)
 {
-	static const enum cr_kv_mode modes[] = { CR_KV_READ_ONLY,
-						 CR_KV_SECONDARY };
 	struct cr_kv *kv = open_ok(CR_KV_PRIMARY);
 	struct cr_kv_mark mark, ahead;
 
@@ -427,13 +424,11 @@ static void a_probe_tells_whether_it_is_sound(void **state)
 	cr_kv_close(cr_take(kv));
 	ahead = mark;
 	ahead.sequence++;
-	for (size_t i = 0; i < CR_ARRAY_LEN(modes); i++) {
-		assert_int_equal(probe(modes[i], "w", &mark), 0);
-		assert_int_equal(probe(modes[i], "y", &mark), -CR_EINDEX);
-		assert_non_null(strstr(cr_detail(), "key is missing"));
-		assert_int_equal(probe(modes[i], "w", &ahead), -CR_EINDEX);
-		assert_non_null(strstr(cr_detail(), "rows are lost"));
-	}
+	assert_int_equal(probe("w", &mark), 0);
+	assert_int_equal(probe("y", &mark), -CR_EINDEX);
+	assert_non_null(strstr(cr_detail(), "key is missing"));
+	assert_int_equal(probe("w", &ahead), -CR_EINDEX);
+	assert_non_null(strstr(cr_detail(), "rows are lost"));
 }
 
 static void a_mark_tells_a_list_of_tables_that_was_changed(void **state)
@@ -455,10 +450,10 @@ static void a_mark_tells_a_list_of_tables_that_was_changed(void **state)
 	assert_int_equal(
 		pwrite(fd, "\0\0\0\0\0\0\0\0", 8, (off_t)mark.list_len - 8), 8);
 	assert_int_equal(close(fd), 0);
-	assert_int_equal(probe(CR_KV_READ_ONLY, "w", &mark), -CR_EINDEX);
+	assert_int_equal(probe("w", &mark), -CR_EINDEX);
 	assert_non_null(strstr(cr_detail(), "list of tables"));
 	assert_int_equal(truncate(path.text, (off_t)mark.list_len - 8), 0);
-	assert_int_equal(probe(CR_KV_READ_ONLY, "w", &mark), -CR_EINDEX);
+	assert_int_equal(probe("w", &mark), -CR_EINDEX);
 	assert_non_null(strstr(cr_detail(), "list of tables"));
 }
 
@@ -472,7 +467,7 @@ static void a_mark_holds_when_the_database_goes_on(void **state)
 	assert_int_equal(cr_kv_mark(kv, &mark), 0);
 	for (size_t i = 0; i < 3; i++) {
 		cr_kv_close(cr_take(kv)); /* opening begins another list */
-		assert_int_equal(probe(CR_KV_READ_ONLY, "w", &mark), 0);
+		assert_int_equal(probe("w", &mark), 0);
 		kv = open_ok(CR_KV_PRIMARY);
 		put(kv, WORDS, "x", "1");
 		assert_int_equal(cr_kv_flush(kv), 0);
@@ -498,7 +493,7 @@ static void a_probe_survives_what_kills_rocksdb(void **state)
 	assert_true(len > 0);
 	assert_int_equal(write(fd, bytes, (size_t)len), len);
 	assert_int_equal(close(fd), 0);
-	assert_int_equal(probe(CR_KV_READ_ONLY, "w", &none), -CR_EINDEX);
+	assert_int_equal(probe("w", &none), -CR_EINDEX);
 	print_message("  said: %s\n", cr_detail());
 }
 
