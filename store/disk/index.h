@@ -77,8 +77,8 @@ cr_must_check int cr_index_each_pack(struct cr_index *index,
 
 /*
  * Secondary: see what the primary flushed since.  A database that was set aside
- * is followed to its successor, where packs have other numbers.  Takes up to
- * 0.3 s: never from a request.
+ * is followed to its successor once packs were listed into that; there they
+ * have other numbers.  Never from a request.
  */
 cr_must_check int cr_index_catch_up(struct cr_index *index);
 

@@ -240,7 +240,7 @@ int cr_index_drop_pack(struct cr_index *index, uint32_t number)
 	uint64_t packs = atomic_load(&index->dropped_packs);
 	struct cr_pack_facts facts;
 	uint8_t key[4], bytes[8];
-	uint64_t generation;
+	uint64_t generation = 0;
 	int r;
 
 	assert(!index->bulk);

@@ -18,12 +18,25 @@ static int fail(const char *path, int r)
 	return cr_fail(-r, "%s: %s", path, cr_strerror(r));
 }
 
+/* The next of the numbers in *@text, which @end follows. */
+static bool next_number(char **text, int base, char end, uint64_t *ret)
+{
+	char *start = *text;
+
+	errno = 0;
+	*ret = strtoull(start, text, base);
+	if (errno != 0 || *text == start || **text != end)
+		return false;
+	++*text;
+	return true;
+}
+
 int cr_index_db_read(const char *base, struct cr_index_db *ret)
 {
 	cr_cleanup(cr_closep) int fd = -1;
+	char text[128] = "", *at = text;
 	struct cr_index_db db;
-	char text[128] = "";
-	int end = -1;
+	uint64_t n;
 	ssize_t len;
 
 	fd = cr_io_open(AT_FDCWD, base, O_RDONLY, 0);
@@ -34,13 +47,13 @@ int cr_index_db_read(const char *base, struct cr_index_db *ret)
 	len = cr_io_read(fd, text, sizeof(text) - 1);
 	if (len < 0)
 		return fail(base, (int)len);
-	if (sscanf(text,
-		   "%" SCNu32 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64
-		   "%n",
-		   &db.n, &db.mark.sequence, &db.mark.list, &db.mark.list_len,
-		   &db.mark.list_hash, &end) != 5 ||
-	    strcmp(text + end, "\n") != 0)
+	if (!next_number(&at, 10, ' ', &n) || n == 0 || n >= UINT32_MAX ||
+	    !next_number(&at, 10, ' ', &db.mark.sequence) ||
+	    !next_number(&at, 10, ' ', &db.mark.list) ||
+	    !next_number(&at, 10, ' ', &db.mark.list_len) ||
+	    !next_number(&at, 16, '\n', &db.mark.list_hash) || *at != '\0')
 		return cr_fail(CR_EINDEX, "%s: makes no sense", base);
+	db.n = (uint32_t)n;
 	*ret = db;
 	return 0;
 }
@@ -118,12 +131,12 @@ bool cr_index_db_blank(const char *base, uint32_t n)
 static uint32_t number_of(const char *name, const char *prefix)
 {
 	size_t len = strlen(prefix);
-	uint32_t n = 0;
+	unsigned long n;
 
-	if (strncmp(name, prefix, len) != 0 || name[len] != '.' ||
-	    sscanf(name + len + 1, "%" SCNu32, &n) != 1)
+	if (strncmp(name, prefix, len) != 0 || name[len] != '.')
 		return 0;
-	return n;
+	n = strtoul(name + len + 1, NULL, 10); /* "tmp" gives 0 */
+	return n < UINT32_MAX ? (uint32_t)n : 0;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type,
@@ -205,6 +218,8 @@ void cr_index_db_spoil(const char *base, uint32_t n)
 
 	if (path)
 		fd = cr_io_open(AT_FDCWD, path, O_WRONLY | O_CREAT, 0600);
+	if (fd < 0)
+		return; /* read-only: whoever can write will see for himself */
 }
 
 bool cr_index_db_spoiled(const char *base, uint32_t n)

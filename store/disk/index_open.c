@@ -24,9 +24,7 @@ static int probe(const struct cr_index *index)
 {
 	cr_cleanup(cr_freep) char *path =
 		cr_index_db_path(index->base, index->db.n);
-	struct cr_kv_options opt = options_of(
-		index, index->mode == CR_INDEX_PRIMARY ? CR_KV_READ_ONLY
-						       : CR_KV_SECONDARY);
+	struct cr_kv_options opt = options_of(index, CR_KV_READ_ONLY);
 
 	if (!path)
 		return -ENOMEM;
@@ -297,28 +295,42 @@ int cr_index_reset(const struct cr_state *state)
 
 /* Following. */
 
-/* Open what the pointer names now; searches move over one by one. */
+/* Whether a database that took another's place has all that there is. */
+static int is_complete(struct cr_kv *kv)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf value = { 0 };
+	int r = check_layout(kv);
+
+	if (r == 0)
+		r = cr_kv_get(kv, CR_FAMILY_FACTS, cr_fact_listed, &value);
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+/*
+ * Open what the pointer names now; searches move over one by one.  As long as
+ * it is being filled the old one, though set aside, is the better.
+ */
 static int follow(struct cr_index *index, const struct cr_index_db *db)
 {
-	struct cr_kv *kv;
+	cr_cleanup(cr_kv_closep) struct cr_kv *kv = NULL;
 	int r;
 
 	if (cr_index_db_blank(index->base, db->n))
-		return 0; /* the primary is about to fill it */
+		return 0;
 	if (index->retirees == CR_INDEX_RETIRED_MAX)
 		return cr_fail(CR_EINDEX, "the index was renewed too often");
 	r = open_kv(index, db->n, &kv);
 	if (r < 0)
 		return r;
-	r = check_layout(kv);
-	if (r < 0) {
-		cr_kv_close(kv);
-		return r == -ENOENT ? 0 : r;
+	if (db->n != index->db.n) {
+		r = is_complete(kv);
+		if (r <= 0)
+			return r;
 	}
 	cr_kv_set_cache(index->kv, 0);
 	index->retired[index->retirees++] = index->kv;
 	index->db = *db;
-	take_kv(index, kv);
+	take_kv(index, cr_take(kv));
 	return 0;
 }
 
