@@ -216,10 +216,18 @@ static uint32_t choose(const struct cr_dnode *node, const struct target *target,
 	return i;
 }
 
-/* One step down: replace the reference @ref to a dnode by one to its child. */
+/* Where a descent is: what @ref refers to holds entries [before, after). */
+struct place {
+	struct cr_tree_ref ref;
+	uint8_t height; /* of the dnode above; 0 at the top */
+	uint64_t before, after;
+};
+
+/* One step down, from the dnode at @place to its child. */
 static int descend(const struct cr_dir *dir, const struct target *target,
-		   struct cr_tree_ref *ref, uint8_t *height, uint64_t *before)
+		   struct place *place)
 {
+	struct cr_tree_ref *ref = &place->ref;
 	cr_cleanup(cr_dnode_release) struct cr_dnode node = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
 	cr_cleanup(cr_freep) struct cr_hint *hint = NULL;
@@ -237,12 +245,13 @@ static int descend(const struct cr_dir *dir, const struct target *target,
 	if (r < 0)
 		return r;
 	/* Heights fall by one a step: so a hostile tree ends too. */
-	if (*height != 0 && node.height != *height - 1)
+	if (place->height != 0 && node.height != place->height - 1)
 		return cr_fail(CR_ECORRUPT,
 			       "directory node at height %u, not %u",
-			       node.height, *height - 1);
-	*height = node.height;
-	i = choose(&node, target, before);
+			       node.height, place->height - 1);
+	place->height = node.height;
+	i = choose(&node, target, &place->before);
+	place->after = place->before + node.child[i].entries;
 	*ref = (struct cr_tree_ref){
 		.content = node.height > 1 ? CR_CONTENT_DNODE : CR_CONTENT_LEAF,
 		.id = node.child[i].id,
@@ -251,20 +260,41 @@ static int descend(const struct cr_dir *dir, const struct target *target,
 	return 0;
 }
 
-static int find_page(const struct cr_dir *dir, const struct target *target,
-		     struct cr_page **ret)
+/* The leaf to load. */
+static int find_leaf(const struct cr_dir *dir, const struct target *target,
+		     struct place *place)
 {
-	struct cr_tree_ref ref = dir->ref;
-	uint64_t before = 0;
-	uint8_t height = 0;
-
-	while (ref.content == CR_CONTENT_DNODE) {
-		int r = descend(dir, target, &ref, &height, &before);
+	*place = (struct place){ .ref = dir->ref, .after = dir->entries };
+	while (place->ref.content == CR_CONTENT_DNODE) {
+		int r = descend(dir, target, place);
 
 		if (r < 0)
 			return r;
 	}
-	return load_page(dir, &ref.id, &ref.hint, before, ret);
+	return 0;
+}
+
+static int find_page(const struct cr_dir *dir, const struct target *target,
+		     struct cr_page **ret)
+{
+	struct place place;
+	int r = find_leaf(dir, target, &place);
+
+	return r < 0 ? r
+		     : load_page(dir, &place.ref.id, &place.ref.hint,
+				 place.before, ret);
+}
+
+uint64_t cr_dir_after_page(const struct cr_dir *dir, uint64_t ordinal)
+{
+	struct target target = { .ordinal = ordinal };
+	struct place place;
+
+	/* A hostile count must not lead back, nor a lost node to no end. */
+	if (ordinal >= dir->entries || find_leaf(dir, &target, &place) < 0 ||
+	    place.after <= ordinal || place.after > dir->entries)
+		return dir->entries;
+	return place.after;
 }
 
 int cr_dir_page(const struct cr_dir *dir, uint64_t ordinal,

@@ -58,6 +58,12 @@ uint64_t cr_dir_entries(const struct cr_dir *dir);
 cr_must_check int cr_dir_page(const struct cr_dir *dir, uint64_t ordinal,
 			      struct cr_page **ret);
 
+/*
+ * The ordinal after the page that holds @ordinal, which need not be readable:
+ * where to go on after damage.  The end, when it cannot be told.
+ */
+uint64_t cr_dir_after_page(const struct cr_dir *dir, uint64_t ordinal);
+
 /* The page that holds @name, and where in it.  -ENOENT without a sentence. */
 cr_must_check int cr_dir_find(const struct cr_dir *dir, struct cr_piece name,
 			      struct cr_page **page, uint32_t *index);

@@ -221,8 +221,9 @@ static int advance(struct cr_walk *walk, struct level *level,
 		level->page = NULL;
 		r = cr_dir_page(level->dir, level->next, &level->page);
 		if (r < 0) {
-			/* What cannot be read is over; the walk may go on. */
-			level->next = cr_dir_entries(level->dir);
+			/* The next call goes on after what cannot be read. */
+			level->next =
+				cr_dir_after_page(level->dir, level->next);
 			return r;
 		}
 		page = level->page;

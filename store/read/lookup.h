@@ -31,8 +31,8 @@ void cr_snapshot_root(const struct cr_snapshot *snapshot, struct cr_found *ret);
 /*
  * Walk a tree depth first, in order of names, without recursion: one page per
  * level is held.  cr_walk_next() returns 1 and the next entry, 0 at the end, or
- * an error; after an error that is damage of one directory the walk may go on
- * (the directory is skipped, and was already returned).
+ * an error; after an error that is damage the walk may go on: with what comes
+ * after the page, or the directory (already returned), that cannot be read.
  */
 struct cr_walk;
 
