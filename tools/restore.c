@@ -69,7 +69,11 @@ void cr_restore_damaged(struct cr_restore *run, const struct cr_ritem *item)
 	char what[512];
 
 	(void)atomic_fetch_add(&run->count.damaged, 1);
-	(void)snprintf(what, sizeof(what), "damaged: %s", cr_detail());
+	(void)snprintf(what, sizeof(what), "%s: %s",
+		       item->entry.type == CR_ENTRY_DIRECTORY
+			       ? "damaged, not all that is in it is restored"
+			       : "damaged",
+		       cr_detail());
 	say(run, CR_LOG_ERR, item, what);
 }
 

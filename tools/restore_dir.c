@@ -346,19 +346,49 @@ static int check_outside(const struct cr_restore *run, int fd)
 	}
 }
 
+/* Make it, in a directory that it may be made in. */
+static int make_target(const struct cr_restore *run)
+{
+	const char *path = run->opt->target;
+	cr_cleanup(cr_freep) char *parent = strdup(path);
+	cr_cleanup(cr_closep) int fd = -1;
+	size_t len;
+	int r;
+
+	if (!parent)
+		return -ENOMEM;
+	len = strlen(parent);
+	while (len > 1 && parent[len - 1] == '/')
+		len--;
+	while (len > 0 && parent[len - 1] != '/')
+		len--;
+	parent[len] = '\0';
+	fd = open(len > 0 ? parent : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return cr_fail(errno, "%s: cannot be made: %m", path);
+	r = check_outside(run, fd);
+	if (r < 0)
+		return r;
+	if (mkdir(path, 0700) < 0)
+		return cr_fail(errno, "%s: cannot be made: %m", path);
+	return 0;
+}
+
 /* Open it, or make it.  -1 in *@ret when it would be made. */
 static int open_or_make(const struct cr_restore *run, int *ret)
 {
 	const char *path = run->opt->target;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
 
 	if (fd < 0 && errno == ENOENT) {
 		if (run->opt->dry_run) {
 			*ret = -1;
 			return 0;
 		}
-		if (mkdir(path, 0700) < 0)
-			return cr_fail(errno, "%s: cannot be made: %m", path);
+		r = make_target(run);
+		if (r < 0)
+			return r;
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (fd < 0)

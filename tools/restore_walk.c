@@ -180,8 +180,8 @@ static int enter(struct walker *w, const struct cr_walk_item *item,
 		return r;
 	if (dir->state == CR_RDIR_ABSENT)
 		show_plan(w, item, '+');
-	if (dir->state == CR_RDIR_SKIPPED)
-		cr_walk_skip(w->walk);
+	/* One that is SKIPPED is walked all the same: both walks count alike.
+	 */
 	return 0;
 }
 
