@@ -106,12 +106,16 @@ static int add_pack(struct sync *sync, const struct cr_pack *pack,
 	const struct cr_footer *footer = cr_pack_footer(pack);
 	struct cr_pack_facts facts =
 		facts_of(cr_pack_header(pack), cr_pack_len(pack), in_segment);
-	const struct cr_footer_block *last = &footer->block[footer->blocks - 1];
 
-	/* Its footer may be known from a segment though the end is gone. */
-	if (last->offset + cr_block_stored_len(last) > facts.len)
+	/*
+	 * Its footer may be known from a segment though the end is gone.  No
+	 * segment may ever say that footer and length belong together.
+	 */
+	if (!cr_pack_fits(pack))
 		return report_pack(sync, &facts.pack,
-				   cr_fail(CR_ECORRUPT, "it is cut short"));
+				   cr_fail(CR_ECORRUPT,
+					   "its length is not what its footer "
+					   "says"));
 	facts.chunks = footer->chunks;
 	return add(sync, &facts, footer);
 }

@@ -334,6 +334,17 @@ uint64_t cr_pack_len(const struct cr_pack *pack)
 	return pack->len;
 }
 
+bool cr_pack_fits(const struct cr_pack *pack)
+{
+	const struct cr_footer_block *last =
+		&pack->footer.block[pack->footer.blocks - 1];
+	uint64_t end;
+
+	return cr_footer_place(pack->len, (uint32_t)pack->sealed.len, &end) ==
+		       0 &&
+	       end == last->offset + cr_block_stored_len(last);
+}
+
 size_t cr_pack_weight(const struct cr_pack *pack)
 {
 	/* 32 KiB stand for the descriptor, so that a cache bounds those too. */

@@ -43,6 +43,8 @@ void cr_pack_close(struct cr_pack *pack);
 const struct cr_pack_header *cr_pack_header(const struct cr_pack *pack);
 const struct cr_footer *cr_pack_footer(const struct cr_pack *pack);
 uint64_t cr_pack_len(const struct cr_pack *pack);
+/* Whether that is the length its footer, perhaps of a segment, asks for. */
+bool cr_pack_fits(const struct cr_pack *pack);
 /* Heap bytes it holds, for a cache's account. */
 size_t cr_pack_weight(const struct cr_pack *pack);
 /* Header and sealed footer as stored, for a segment.  -ENOMEM, -errno. */

@@ -304,17 +304,22 @@ static void a_pack_that_is_cut_short_is_no_copy(void **state)
 		const char *what;
 		bool segment,
 			before; /* a segment has it; cut before any sync */
+		off_t keep;	/* below 0: what is missing */
 	} cases[] = {
-		{ "known, in a segment", true, false },
-		{ "known, in none", false, false },
-		{ "new, in a segment", true, true },
-		{ "new, in none", false, true },
+		{ "known, in a segment", true, false, 1000 },
+		{ "known, in none", false, false, 1000 },
+		{ "new, in a segment", true, true, 1000 },
+		{ "new, in none", false, true, 1000 },
+		{ "known, every block there", true, false, -100 },
+		{ "new, every block there", true, true, -100 },
+		{ "new, longer", true, true, 100000 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
 		cr_cleanup(release_packs) struct packs packs = { 0 };
 		struct cr_index_sync_stats stats;
+		struct stat st;
 
 		unit_case(cases[i].what);
 		add_pack(made.repo, &packs, 1);
@@ -322,8 +327,12 @@ static void a_pack_that_is_cut_short_is_no_copy(void **state)
 			(void)add_segment(made.repo, &packs);
 		if (!cases[i].before)
 			(void)sync_now(true);
-		assert_int_equal(truncate(pack_path(&packs.id[0]).text, 1000),
-				 0);
+		assert_int_equal(stat(pack_path(&packs.id[0]).text, &st), 0);
+		assert_int_equal(
+			truncate(pack_path(&packs.id[0]).text,
+				 cases[i].keep +
+					 (cases[i].keep < 0 ? st.st_size : 0)),
+			0);
 		for (int again = 0; again < 2; again++) {
 			stats = sync_now(true);
 			assert_int_equal(stats.packs_damaged, 1);
