@@ -213,8 +213,8 @@ int cr_verify_tell(struct cr_verify_walk *w, const struct cr_verify_loss *loss,
 	finding.why = why;
 	finding.path = (struct cr_piece){ "", 0 };
 	if (w->path.len > 0)
-		finding.path = (struct cr_piece){ w->path.bytes + 1,
-						  w->path.len - 1 };
+		finding.path =
+			(struct cr_piece){ w->path.bytes + 1, w->path.len - 1 };
 	(void)atomic_fetch_add(&w->v->totals->lost, 1);
 	return w->v->job->found(w->v->job->arg, &finding);
 }
