@@ -14,8 +14,8 @@
 #include "store/codec/hash.h"
 
 #define PLACES_MAX 16384
-#define SLOTS	   (2 * PLACES_MAX) /* a power of two, never full */
-#define PATH_SHOWN 600		    /* bytes: a line has 1,024 */
+#define SLOTS	   ((size_t)2 * PLACES_MAX) /* a power of two, never full */
+#define PATH_SHOWN 600			    /* bytes: a line has 1,024 */
 
 struct cr_damage {
 	pthread_mutex_t lock;

@@ -35,7 +35,7 @@ static void unlock(struct cr_dates *dates)
 	(void)pthread_mutex_unlock(&dates->lock);
 }
 
-/* ---- What is shown ------------------------------------------------------- */
+/* ---- What is shown ---- */
 
 int cr_dates_new(const struct cr_dates_options *options, struct cr_dates **ret)
 {
@@ -160,7 +160,7 @@ void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused)
 	unlock(dates);
 }
 
-/* ---- Finding, locked ----------------------------------------------------- */
+/* ---- Finding, locked ---- */
 
 struct cr_date cr_dates_listing(const struct cr_dates *dates,
 				const struct cr_date *dir)
@@ -306,7 +306,7 @@ int cr_dates_find(struct cr_dates *dates, const struct cr_date *dir,
 	return r;
 }
 
-/* ---- Names and places ---------------------------------------------------- */
+/* ---- Names and places ---- */
 
 bool cr_date_is_folder(const struct cr_date *date)
 {
@@ -368,6 +368,7 @@ static void name_locked(const struct cr_dates *dates,
 			       dates->name[date->source]);
 		return;
 	case CR_DATE_SNAPSHOT:
+		assert(date->snapshot);
 		cr_stamp(date->snapshot->head.time, stamp);
 		(void)snprintf(out, CR_DATE_NAME_MAX, "%s", stamp);
 		return;
@@ -428,7 +429,7 @@ bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date)
 	       cr_date_equal(&found, date);
 }
 
-/* ---- Listing ------------------------------------------------------------- */
+/* ---- Listing ---- */
 
 /*
  * One name of @dir, the first whose cookie is above @after: sources by their

@@ -21,7 +21,7 @@ static void unlock(struct cr_inodes *inodes)
 	(void)pthread_mutex_unlock(&inodes->lock);
 }
 
-/* ---- Pages --------------------------------------------------------------- */
+/* ---- Pages ---- */
 
 /* What a page is loaded from. */
 struct wanted {
@@ -71,7 +71,7 @@ static int pin_page(struct cr_inodes *inodes, struct wanted *wanted,
 		    struct cr_cached **ret)
 {
 	struct cr_cache_key key = { 0 };
-	struct cr_cached *cached;
+	struct cr_cached *cached = NULL;
 	const struct cr_page *page;
 	int r;
 
@@ -102,7 +102,7 @@ static int pin_shelf(struct cr_inodes *inodes, const struct cr_shelf *shelf,
 	return pin_page(inodes, &wanted, ret);
 }
 
-/* ---- The table ----------------------------------------------------------- */
+/* ---- The table ---- */
 
 int cr_inodes_new(const struct cr_inodes_options *options,
 		  struct cr_inodes **ret)
@@ -142,7 +142,7 @@ void cr_inodes_free(struct cr_inodes *inodes)
 	free(inodes);
 }
 
-/* ---- Nodes --------------------------------------------------------------- */
+/* ---- Nodes ---- */
 
 static void put_shelf(struct cr_inodes *inodes, struct cr_shelf *shelf)
 {
@@ -258,7 +258,7 @@ void cr_node_release(struct cr_node *node)
 	*node = (struct cr_node){ 0 };
 }
 
-/* ---- Looking into directories -------------------------------------------- */
+/* ---- Looking into directories ---- */
 
 static struct cr_folder *folder_new(const struct cr_node *node)
 {
@@ -362,7 +362,7 @@ static int add_shelf(struct cr_node *dir, const struct cr_page_want *want,
 		.id = &want->tree.id,
 	};
 	const struct cr_page *page;
-	struct cr_cached *cached;
+	struct cr_cached *cached = NULL;
 	struct cr_shelf *shelf;
 	uint64_t entries = 0;
 	struct cr_id id;
@@ -398,7 +398,7 @@ static int open_page(struct cr_node *dir, const struct cr_page_want *want,
 {
 	struct cr_inodes *inodes = dir->inodes;
 	struct cr_folder *folder = dir->folder;
-	struct cr_cached *page;
+	struct cr_cached *page = NULL;
 	struct cr_shelf *shelf;
 	bool beyond;
 	int r;
@@ -495,7 +495,7 @@ bool cr_node_next(struct cr_node *node)
 	return true;
 }
 
-/* ---- What the kernel knows ----------------------------------------------- */
+/* ---- What the kernel knows ---- */
 
 static bool is_linked(const struct cr_node *node)
 {

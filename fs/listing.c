@@ -13,8 +13,8 @@
 #define DOTS	 2  /* positions before the first entry */
 #define BATCH	 16 /* names of the top level at once */
 
-/* The shortest record, for a name of one byte, is longer. */
-#define RECORD_MIN 24
+/* The shortest record of readdirplus, for a name of one byte, is longer. */
+#define RECORD_MIN 128
 
 int cr_listing_init(struct cr_listing *listing, struct cr_mount *mount,
 		    size_t size, bool plus)
@@ -97,7 +97,7 @@ static bool add_node(struct cr_listing *listing, struct cr_node *node,
 	return true;
 }
 
-/* ---- In a snapshot ------------------------------------------------------- */
+/* ---- In a snapshot ---- */
 
 static bool add_entry(struct cr_listing *listing, struct cr_node *node,
 		      uint64_t ordinal)
@@ -126,7 +126,7 @@ static int add_entries(struct cr_listing *listing, struct cr_node *dir,
 	}
 }
 
-/* ---- At the top level ---------------------------------------------------- */
+/* ---- At the top level ---- */
 
 static int add_dates(struct cr_listing *listing, const struct cr_date *dir,
 		     uint64_t cookie)

@@ -31,7 +31,7 @@
 #define PROGRAM	    "caprockfs"
 #define THREADS_MIN 4u
 
-/* ---- Exit status --------------------------------------------------------- */
+/* ---- Exit status ---- */
 
 /* DESIGN.md section 6; what is not listed is 1. */
 static const struct {
@@ -57,7 +57,7 @@ static int fail(int r)
 	return EXIT_FAILURE;
 }
 
-/* ---- The process --------------------------------------------------------- */
+/* ---- The process ---- */
 
 /* Before anything else: nothing secret leaves by core, trace or descriptor. */
 static int harden(void)
@@ -123,7 +123,7 @@ static void detach(void *arg)
 	cr_closep(&waiting->fd);
 }
 
-/* ---- The session --------------------------------------------------------- */
+/* ---- The session ---- */
 
 static int add_options(const struct cr_mount_options *options, char **ret)
 {
@@ -237,7 +237,7 @@ static int serve(const struct cr_mount_options *options, int ready_fd)
 	return r < 0 ? fail(r) : EXIT_SUCCESS;
 }
 
-/* ---- The one who waits --------------------------------------------------- */
+/* ---- The one who waits ---- */
 
 static int status_of(pid_t pid)
 {

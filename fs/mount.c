@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fs/mountpoint.h"
 #include "store/base/error.h"
@@ -22,7 +23,7 @@
 
 #define ENVIRONMENT "CAPROCK_PASSPHRASE"
 
-/* ---- The key ------------------------------------------------------------- */
+/* ---- The key ---- */
 
 static void credentials_release(struct cr_credentials *cred)
 {
@@ -44,6 +45,16 @@ static int ask(const char *repository, struct cr_secret *ret)
 	return r == -ENXIO ? cr_fail(CR_EUSAGE, "%s", cr_detail()) : r;
 }
 
+/* Nobody else reads it here, and the mount may last long. */
+static int read_fd(int fd, struct cr_secret *ret)
+{
+	int r = cr_passphrase_fd(fd, ret);
+
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+	return r;
+}
+
 /* The variable is taken out of the environment whatever is used instead. */
 static int credentials_get(const struct cr_mount_options *options,
 			   struct cr_credentials *ret)
@@ -58,8 +69,7 @@ static int credentials_get(const struct cr_mount_options *options,
 		return cr_passphrase_file(options->passphrase_file,
 					  &ret->passphrase);
 	if (options->passphrase_fd >= 0)
-		return cr_passphrase_fd(options->passphrase_fd,
-					&ret->passphrase);
+		return read_fd(options->passphrase_fd, &ret->passphrase);
 	if (options->passphrase_command)
 		return cr_passphrase_command(options->passphrase_command,
 					     &ret->passphrase);
@@ -111,7 +121,7 @@ static int unlock(struct cr_mount *mount)
 	return 0;
 }
 
-/* ---- The state ----------------------------------------------------------- */
+/* ---- The state ---- */
 
 /* Whether one can read on without a state that fails like this. */
 static bool can_do_without(int error)
@@ -169,7 +179,7 @@ static void open_index(struct cr_mount *mount)
 		       cr_detail());
 }
 
-/* ---- Pages --------------------------------------------------------------- */
+/* ---- Pages ---- */
 
 /* What the table of nodes calls for a page; @arg is the mount. */
 static int read_page(void *arg, const struct cr_page_want *want,
@@ -187,7 +197,7 @@ static int read_page(void *arg, const struct cr_page_want *want,
 			     : cr_dir_page(dir, want->ordinal, page);
 }
 
-/* ---- Opening and closing ------------------------------------------------- */
+/* ---- Opening and closing ---- */
 
 static int make_tables(struct cr_mount *mount)
 {
@@ -288,7 +298,7 @@ void cr_mount_close(struct cr_mount *mount)
 	free(mount);
 }
 
-/* ---- What changes -------------------------------------------------------- */
+/* ---- What changes ---- */
 
 /* Manifests that do not count, and contradictions: each is told once. */
 static void tell_bad(struct cr_mount *mount)
@@ -314,6 +324,7 @@ int cr_mount_refresh(struct cr_mount *mount)
 		return r;
 	if (r == 0 && mount->listed && !cr_dates_due(mount->dates, now))
 		return 0;
+	cr_reader_expect_packs(mount->reader);
 	tell_bad(mount);
 	r = cr_dates_update(mount->dates, &mount->snapshots, now);
 	if (r < 0)

@@ -25,7 +25,7 @@ static struct cr_mount *mount_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-/* ---- Session ------------------------------------------------------------- */
+/* ---- Session ---- */
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
@@ -53,7 +53,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		mount->ready(mount->ready_arg);
 }
 
-/* ---- Nodes --------------------------------------------------------------- */
+/* ---- Nodes ---- */
 
 static int find_date(struct cr_mount *mount, const struct cr_date *dir,
 		     const char *name, struct cr_node *ret)
@@ -176,7 +176,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_readlink(req, (const char *)target.bytes);
 }
 
-/* ---- Directories --------------------------------------------------------- */
+/* ---- Directories ---- */
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
@@ -233,7 +233,7 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
 	list(req, ino, size, off, true);
 }
 
-/* ---- Files --------------------------------------------------------------- */
+/* ---- Files ---- */
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -272,10 +272,10 @@ static int open_file(struct cr_mount *mount, const struct cr_node *node,
 	struct cr_view view;
 	struct cr_file_ref ref;
 
-	if (!node->page || node->entry->type != CR_ENTRY_FILE)
-		return node->entry && node->entry->type == CR_ENTRY_DIRECTORY
-			       ? -EISDIR
-			       : -EINVAL;
+	if (!node->page || !node->entry)
+		return -EISDIR; /* a snapshot's root, or above */
+	if (node->entry->type != CR_ENTRY_FILE)
+		return -EINVAL;
 	view = cr_node_view(node);
 	cr_node_file_ref(node, &ref);
 	return cr_handle_open(mount->files, &view, &ref, ret);
@@ -340,33 +340,54 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		fuse_reply_iov(req, span.iov, (int)span.count);
 }
 
+/* The files of the top level have no holes. */
+static int seek_text(const char *text, uint64_t off, int whence, uint64_t *ret)
+{
+	size_t len = strlen(text);
+
+	if (off >= len)
+		return -ENXIO;
+	*ret = whence == SEEK_HOLE ? len : off;
+	return 0;
+}
+
+static int do_lseek(struct cr_mount *mount, const struct cr_node *node,
+		    uint64_t off, int whence, uint64_t *ret)
+{
+	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
+	int r;
+
+	if (!node->entry && node->date.kind == CR_DATE_FILE)
+		return seek_text(cr_dates_text(mount->dates, &node->date), off,
+				 whence, ret);
+	r = open_file(mount, node, &handle);
+	return r < 0 ? r : cr_file_seek(handle.file, off, whence, ret);
+}
+
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
 	uint64_t at = 0;
 	int r;
 
 	(void)fi;
-	cr_detail_clear();
 	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
 		fuse_reply_err(req, EINVAL);
 		return;
 	}
+	cr_detail_clear();
 	r = off < 0 ? -ENXIO : cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
-		r = open_file(mount, &node, &handle);
-	if (r == 0)
-		r = cr_file_seek(handle.file, (uint64_t)off, whence, &at);
+		r = do_lseek(mount, &node, (uint64_t)off, whence, &at);
 	if (r < 0)
 		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 	else
 		fuse_reply_lseek(req, (off_t)at);
 }
 
-/* ---- Xattrs -------------------------------------------------------------- */
+/* ---- Xattrs ---- */
 
 /* Append the set of @node; nothing is read where it has none. */
 static int get_xattrs(const struct cr_mount *mount, const struct cr_node *node,
@@ -444,7 +465,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 			    size);
 }
 
-/* ---- The whole ----------------------------------------------------------- */
+/* ---- The whole ---- */
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
@@ -462,7 +483,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
-/* ---- What would change something ----------------------------------------- */
+/* ---- What would change something ---- */
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 		       int to_set, struct fuse_file_info *fi)
@@ -510,6 +531,7 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 	fuse_reply_err(req, EROFS);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		      fuse_ino_t to_parent, const char *to_name,
 		      unsigned int flags)
@@ -531,6 +553,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t to_parent,
 	fuse_reply_err(req, EROFS);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
@@ -552,6 +575,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	fuse_reply_err(req, EROFS);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 			 off_t len, struct fuse_file_info *fi)
 {
@@ -563,6 +587,7 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 	fuse_reply_err(req, EROFS);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			const char *value, size_t size, int flags)
 {

@@ -70,7 +70,7 @@ static const char *const ignored_prefix[] = {
 	"uhelper=",
 };
 
-/* ---- Values -------------------------------------------------------------- */
+/* ---- Values ---- */
 
 static int number(const char *text, unsigned long long *ret, const char **end)
 {
@@ -157,7 +157,7 @@ static int set(const struct row *row, const char *value,
 	return 0;
 }
 
-/* ---- -o ------------------------------------------------------------------ */
+/* ---- -o ---- */
 
 /* Equal but for "-" and "_"; the name at @text ends at @len. */
 static bool is_name(const char *name, const char *text, size_t len)
@@ -222,7 +222,7 @@ static int set_words(const char *text, struct cr_mount_options *options)
 	return r;
 }
 
-/* ---- The command line ---------------------------------------------------- */
+/* ---- The command line ---- */
 
 #define LONG_FIRST 256 /* above every letter: the row's number */
 

@@ -19,6 +19,7 @@
 
 #define PERIOD_MS      1000
 #define FIRST_MS       50
+#define END_AGAIN_MS   100
 #define READ_AHEAD_KIB 1024
 #define CATCH_UP_EVERY 15 /* periods: it costs 50 to 200 ms */
 
@@ -76,11 +77,27 @@ static void refresh(struct cr_mount *mount)
 	cr_mount_sum_up(mount);
 }
 
-/* End the session.  Its loop waits for nothing that this would wake. */
-static void end(struct cr_refresh *self)
+/* Whether the signal that came ends the mount. */
+static bool is_end(const struct cr_refresh *self)
+{
+	struct signalfd_siginfo info;
+
+	if (read(self->signals, &info, sizeof(info)) != sizeof(info))
+		return false;
+	/* Detached there is no terminal that could hang up: look again now. */
+	return info.ssi_signo != SIGHUP || self->mount->options->foreground;
+}
+
+/*
+ * End the session, whose loop waits for nothing that this would wake: until it
+ * has ended, for a signal may come between its question and its sleep.
+ */
+static void end(struct cr_refresh *self, struct pollfd *stop)
 {
 	fuse_session_exit(self->mount->session);
-	(void)pthread_kill(self->main, SIGUSR2);
+	do
+		(void)pthread_kill(self->main, SIGUSR2);
+	while (poll(stop, 1, END_AGAIN_MS) == 0);
 }
 
 /*
@@ -113,8 +130,8 @@ static void *run(void *arg)
 
 		if (ready > 0 && poll_for[0].revents)
 			return NULL;
-		if (ready > 0 && poll_for[1].revents) {
-			end(self);
+		if (ready > 0 && poll_for[1].revents && is_end(self)) {
+			end(self, &poll_for[0]);
 			return NULL;
 		}
 		wait = PERIOD_MS;

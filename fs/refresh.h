@@ -28,7 +28,7 @@ void cr_refresh_block_signals(void);
 cr_must_check int cr_refresh_start(struct cr_mount *mount,
 				   struct cr_refresh **ret);
 /* Ends the thread.  Accepts NULL. */
-void cr_refresh_stop(struct cr_refresh *refresh);
+void cr_refresh_stop(struct cr_refresh *self);
 
 static inline void cr_refresh_stopp(struct cr_refresh **refresh)
 {

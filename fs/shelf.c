@@ -6,7 +6,7 @@
 
 #define PLACES_FIRST 64
 
-/* ---- Places -------------------------------------------------------------- */
+/* ---- Places ---- */
 
 static int places_grow(struct cr_inodes *inodes)
 {
@@ -45,7 +45,7 @@ static int place_new(struct cr_inodes *inodes, uint32_t *ret)
 	return 0;
 }
 
-/* ---- Shelves ------------------------------------------------------------- */
+/* ---- Shelves ---- */
 
 static struct cr_shelf *shelf_new(struct cr_inodes *inodes, size_t extra)
 {
@@ -87,7 +87,7 @@ static void folder_forget_page(struct cr_folder *folder,
 		i++;
 	folder->pages--;
 	memmove(&folder->page[i], &folder->page[i + 1],
-		(folder->pages - i) * sizeof(*folder->page));
+		(folder->pages - i) * sizeof(struct cr_shelf *));
 }
 
 /* Returns the folder it held. */
@@ -183,7 +183,7 @@ struct cr_shelf *cr_shelf_of_date(struct cr_inodes *inodes,
 	return shelf;
 }
 
-/* ---- Folders ------------------------------------------------------------- */
+/* ---- Folders ---- */
 
 struct cr_folder *cr_folder_find(const struct cr_inodes *inodes, uint64_t id)
 {
@@ -319,13 +319,13 @@ struct cr_shelf *cr_folder_shelf(struct cr_inodes *inodes,
 	shelf->folder = folder;
 	folder->uses++;
 	memmove(&folder->page[at + 1], &folder->page[at],
-		(folder->pages - at) * sizeof(*folder->page));
+		(folder->pages - at) * sizeof(struct cr_shelf *));
 	folder->page[at] = shelf;
 	folder->pages++;
 	return shelf;
 }
 
-/* ---- Links, and the end -------------------------------------------------- */
+/* ---- Links, and the end ---- */
 
 struct cr_linked *cr_linked_find(struct cr_inodes *inodes, uint64_t ino,
 				 struct cr_shelf *shelf, uint32_t index)

@@ -75,10 +75,10 @@ static void only_devices_have_a_number(void **state)
 	struct stat st;
 
 	(void)state;
-	for (uint8_t type = CR_ENTRY_FILE; type <= CR_ENTRY_SOCKET; type++) {
+	for (int type = CR_ENTRY_FILE; type <= CR_ENTRY_SOCKET; type++) {
 		bool device = type == CR_ENTRY_CHAR || type == CR_ENTRY_BLOCK;
 
-		entry.type = type;
+		entry.type = (uint8_t)type;
 		cr_attr_stat(&entry, 2, &st);
 		assert_int_equal(st.st_rdev, device ? makedev(259, 70000) : 0);
 	}

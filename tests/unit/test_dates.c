@@ -2,6 +2,7 @@
 #include "fs/dates.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ static void made_add(struct made *made, const char *source, int64_t time)
 
 	assert_true(i < COUNT);
 	memset(&made->snapshot[i], 0, sizeof(made->snapshot[i]));
-	strcpy(made->snapshot[i].source, source);
+	(void)snprintf(made->snapshot[i].source, CR_SOURCE_MAX + 1, "%s",
+		       source);
 	made->snapshot[i].head.time = time;
 	made->snapshot[i].id.bytes[0] = (uint8_t)(i + 1);
 	made->list[i] = &made->snapshot[i];
@@ -52,7 +54,7 @@ static int walk(struct cr_dates *dates, const char *path, struct cr_date *ret)
 	int r = 0;
 
 	*ret = root;
-	strcpy(copy, path);
+	(void)snprintf(copy, sizeof(copy), "%s", path);
 	for (char *name = strtok_r(copy, "/", &save); name && r == 0;
 	     name = strtok_r(NULL, "/", &save))
 		r = cr_dates_find(dates, ret, name, ret);
@@ -63,6 +65,7 @@ static int walk(struct cr_dates *dates, const char *path, struct cr_date *ret)
 static const char *names(struct cr_dates *dates, const char *path, size_t batch)
 {
 	static char text[1024];
+	size_t len = 0;
 	struct cr_date_item item[COUNT];
 	struct cr_date dir;
 	uint64_t cookie = 0;
@@ -75,8 +78,9 @@ static const char *names(struct cr_dates *dates, const char *path, size_t batch)
 		for (size_t i = 0; i < n; i++) {
 			assert_true(item[i].cookie > cookie);
 			cookie = item[i].cookie;
-			strcat(text, item[i].name);
-			strcat(text, " ");
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						"%s ", item[i].name);
+			assert_true(len < sizeof(text));
 		}
 	} while (n > 0);
 	return text;

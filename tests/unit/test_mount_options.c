@@ -16,11 +16,12 @@ static int parse(const char *const *words, struct cr_mount_options *ret)
 	char *argv[WORDS_MAX + 1] = { copy[0] };
 	int argc = 1;
 
-	strcpy(copy[0], "caprockfs");
+	memcpy(copy[0], "caprockfs", sizeof("caprockfs"));
 	for (; words[argc - 1]; argc++) {
 		assert_true(argc < WORDS_MAX);
 		assert_true(strlen(words[argc - 1]) < sizeof(copy[0]));
-		strcpy(copy[argc], words[argc - 1]);
+		memcpy(copy[argc], words[argc - 1],
+		       strlen(words[argc - 1]) + 1);
 		argv[argc] = copy[argc];
 	}
 	return cr_mount_options_parse(argc, argv, ret);
