@@ -286,8 +286,9 @@ static bool hash_pays(struct job *job)
 		at = to;
 	}
 	holes = job->size - data;
+	/* Divided, and rounded up: the product would wrap. */
 	return holes <= CR_HOLES_FREE ||
-	       (holes - CR_HOLES_FREE) / CR_HOLES_PER_BYTE <= data;
+	       (holes - CR_HOLES_FREE - 1) / CR_HOLES_PER_BYTE < data;
 }
 
 static int ingest_sparse(struct job *job)
