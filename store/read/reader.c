@@ -63,7 +63,7 @@ static enum cr_pack_kind kind_of(enum cr_chunk_type type)
 								: CR_PACK_META;
 }
 
-/* ---- What the two caches load ------------------------------------------- */
+/* ---- What the two caches load ---- */
 
 static int take_decompressor(struct cr_reader *reader, struct spare **ret)
 {
@@ -186,6 +186,11 @@ void cr_reader_free(struct cr_reader *reader)
 const struct cr_repo *cr_reader_repo(const struct cr_reader *reader)
 {
 	return reader->repo;
+}
+
+void cr_reader_expect_packs(struct cr_reader *reader)
+{
+	cr_unindexed_outdate(reader->unindexed);
 }
 
 void cr_reader_get_stats(struct cr_reader *reader, struct cr_reader_stats *ret)
@@ -431,6 +436,9 @@ static int look_everywhere(struct wanted *w, const struct cr_hint *hint)
 		r = cr_unindexed_each(w->reader->unindexed, kind_of(w->type),
 				      try_unindexed, w);
 	}
+	/* It may have caught up between the two, and have the pack now. */
+	if (r == 0)
+		r = try_index(w);
 	return r;
 }
 

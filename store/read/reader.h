@@ -47,6 +47,12 @@ void cr_reader_free(struct cr_reader *reader);
 const struct cr_repo *cr_reader_repo(const struct cr_reader *reader);
 
 /*
+ * Call when snapshots have appeared, before anything of them is read: their
+ * packs may be newer than what is known of packs.
+ */
+void cr_reader_expect_packs(struct cr_reader *reader);
+
+/*
  * The bytes of chunk @id.  For metadata types these are the hashed bytes;
  * @tail (may be NULL) receives the tail, valid as long as the pin.  @hint may
  * be NULL.  Every copy is tried before it fails.

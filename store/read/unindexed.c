@@ -24,6 +24,7 @@ struct cr_unindexed {
 	struct cr_index *index;	    /* borrowed; may be NULL */
 	pthread_mutex_t lock;
 	struct list list[2]; /* under: lock; by kind */
+	uint64_t outdated;   /* under: lock; how often */
 };
 
 int cr_unindexed_new(const struct cr_repo *repo, struct cr_index *index,
@@ -91,6 +92,14 @@ static time_t now(void)
 	return ts.tv_sec + 1; /* never 0 */
 }
 
+void cr_unindexed_outdate(struct cr_unindexed *u)
+{
+	(void)pthread_mutex_lock(&u->lock);
+	u->outdated++;
+	u->list[0].listed = u->list[1].listed = 0;
+	(void)pthread_mutex_unlock(&u->lock);
+}
+
 /* A copy of the list, made anew when it is old. */
 static int current(struct cr_unindexed *u, enum cr_pack_kind kind,
 		   struct cr_buf *ret)
@@ -99,10 +108,12 @@ static int current(struct cr_unindexed *u, enum cr_pack_kind kind,
 	struct listing l = { .u = u,
 			     .kind = kind == CR_PACK_DATA ? "data" : "meta" };
 	char prefix[16];
+	uint64_t outdated;
 	bool fresh;
 	int r;
 
 	(void)pthread_mutex_lock(&u->lock);
+	outdated = u->outdated;
 	fresh = list->listed != 0 && now() - list->listed < LIST_SECONDS;
 	if (fresh)
 		cr_buf_put(ret, list->packs.bytes, list->packs.len);
@@ -121,7 +132,7 @@ static int current(struct cr_unindexed *u, enum cr_pack_kind kind,
 		(void)pthread_mutex_lock(&u->lock);
 		old = list->packs;
 		list->packs = cr_take(l.packs);
-		list->listed = now();
+		list->listed = outdated == u->outdated ? now() : 0;
 		(void)pthread_mutex_unlock(&u->lock);
 		cr_buf_release(&old);
 	}

@@ -17,6 +17,9 @@ cr_must_check int cr_unindexed_new(const struct cr_repo *repo,
 				   struct cr_unindexed **ret);
 void cr_unindexed_free(struct cr_unindexed *unindexed);
 
+/* Packs may have come: the next who looks lists them anew.  Any thread. */
+void cr_unindexed_outdate(struct cr_unindexed *unindexed);
+
 /*
  * Call @fn for each such pack of @kind until it returns other than 0, which is
  * then returned.  No lock is held during the calls.  -ENOMEM, -errno.
