@@ -69,8 +69,11 @@ static int64_t now(void)
  */
 static bool is_racy(const struct cr_live_stat *st, int64_t began)
 {
-	int64_t newest = cr_max(st->entry.mtime.sec, st->entry.ctime.sec);
+	int64_t newest = st->entry.ctime.sec;
 
+	/* A time of the future was set by somebody: it is no recent change. */
+	if (st->entry.mtime.sec <= began)
+		newest = cr_max(newest, st->entry.mtime.sec);
 	return newest > began - RACY_SECONDS;
 }
 
