@@ -53,7 +53,7 @@ struct comparison {
 	const struct cr_ritem *item;
 	const struct cr_file *file;
 	int fd;
-	uint8_t *bytes; /* owned; PIECE of them */
+	uint8_t *bytes; /* owned; a PIECE, or the file's size if that is less */
 };
 
 static void comparison_release(struct comparison *c)
@@ -185,7 +185,7 @@ int cr_restore_verify_item(struct cr_restore *run, const struct cr_ritem *item)
 	cr_cleanup(comparison_release) struct comparison c = {
 		.run = run,
 		.item = item,
-		.bytes = malloc(PIECE),
+		.bytes = malloc(cr_min(item->entry.size, (uint64_t)PIECE) + 1),
 	};
 	cr_cleanup(cr_file_closep) struct cr_file *file = NULL;
 	cr_cleanup(cr_closep) int fd = -1;
