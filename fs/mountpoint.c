@@ -42,33 +42,41 @@ static int is_empty(const char *path)
 	return !entry;
 }
 
+static int refuse(const char *path, int err)
+{
+	switch (err) {
+	case ENOENT:
+		return cr_fail(err, "%s: there is no such directory", path);
+	case ENOTDIR:
+		return cr_fail(err, "%s: is not a directory", path);
+	case ENOTCONN:
+		return cr_fail(
+			err, "%s: an earlier mount died here: umount it first",
+			path);
+	case ENOTEMPTY:
+		return cr_fail(err,
+			       "%s: is not empty; what is in it would be "
+			       "hidden (-o nonempty does it)",
+			       path);
+	default:
+		return cr_fail(err, "%s: %s", path, cr_strerror(-err));
+	}
+}
+
 int cr_mountpoint_check(const char *path, bool nonempty)
 {
 	struct stat st;
 	int r;
 
-	if (stat(path, &st) < 0) {
-		r = errno;
-		return cr_fail(r,
-			       r == ENOTCONN
-				       ? "%s: an earlier mount died here: run "
-					 "umount first"
-			       : r == ENOENT ? "%s: there is no such directory"
-					     : "%s: %m",
-			       path);
-	}
+	if (stat(path, &st) < 0)
+		return refuse(path, errno);
 	if (!S_ISDIR(st.st_mode))
-		return cr_fail(ENOTDIR, "%s: is not a directory", path);
+		return refuse(path, ENOTDIR);
 	r = nonempty ? 1 : is_empty(path);
 	if (r == 0)
-		return cr_fail(ENOTEMPTY,
-			       "%s: is not empty; what is in it would be "
-			       "hidden (-o nonempty does it)",
-			       path);
+		return refuse(path, ENOTEMPTY);
 	/* Who may not read a directory may still mount there. */
-	return r < 0 && r != -EACCES
-		       ? cr_fail(-r, "%s: %s", path, cr_strerror(r))
-		       : 0;
+	return r < 0 && r != -EACCES ? refuse(path, -r) : 0;
 }
 
 /* Whether the directory @fd, closed here, is @outer or lies below: or -errno.
