@@ -26,7 +26,7 @@ def counts(summary):
 
 @pytest.mark.main
 def test_new_unchanged_and_changed(repo, tree):
-    harness.settle(tree)
+    harness.settle()
     first = repo.backup(tree)
     assert counts(first) == (7, 0, 0)
     assert first['warnings'] == 0 and first['entries'] == 14
@@ -55,7 +55,7 @@ def test_new_unchanged_and_changed(repo, tree):
 
 
 def test_content_that_is_known_is_not_stored_again(repo, tree):
-    harness.settle(tree)
+    harness.settle()
     repo.backup(tree)
     harness.write(tree / 'copy', (tree / 'noise').read_bytes())
     os.utime(tree / 'noise', ns=(1, 1))
@@ -249,7 +249,7 @@ def test_the_source_is_the_host_unless_told(repo, tree):
 
 
 def test_dry_run_changes_nothing(repo, tree):
-    harness.settle(tree)
+    harness.settle()
     repo.backup(tree)
     harness.write(tree / 'docs/new', b'new')
     before = {path: path.read_bytes() for path in repo.files()}
@@ -402,7 +402,7 @@ def test_changes_of_attributes_are_seen(repo, tmp_path):
     top = tmp_path / 'top'
     for name in CHANGES:
         harness.write(top / name, b'inline', ns=(1, 1))
-    harness.settle(top)
+    harness.settle()
     repo.backup(top)
     for name, change in CHANGES.items():
         change(top / name)

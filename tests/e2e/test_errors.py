@@ -381,7 +381,7 @@ def test_an_interrupted_backup_goes_on_from_there(repo, number):
 def test_an_interrupted_walk_goes_on_from_there(repo, tmp_path):
     for i in range(192):
         harness.write(tmp_path / f'top/{i}', harness.noise(i, MIB))
-    harness.settle(tmp_path / 'top')
+    harness.settle()
     with repo.start('backup', '--source', 'src', tmp_path / 'top') as process:
         harness.until(lambda: repo.size('packs/data') > 40 * MIB,
                       'a pack is stored')

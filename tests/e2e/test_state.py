@@ -120,7 +120,7 @@ def test_a_damaged_index_heals(repo, tree, damage):
 @pytest.mark.parametrize('damage', [cut, flip, remove],
                          ids=lambda damage: damage.__name__)
 def test_a_damaged_stat_cache_costs_time_only(repo, tree, damage):
-    harness.settle(tree)
+    harness.settle()
     repo.backup(tree)
     for path in sorted(repo.state.glob('*/sources/*')):
         if path.is_file() and path.stat().st_size and path.name != 'LOCK':
