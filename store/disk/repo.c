@@ -152,9 +152,11 @@ int cr_repo_check_heads(const struct cr_repo *repo, struct cr_state *state)
 			       ": the storage was rolled back",
 			       cr_storage_name(repo->storage), now.seq,
 			       seen->seq);
+	/* What two rotten ones in a row were, nobody can say. */
 	if (seen &&
 	    (seen->seq == 0 ||
-	     !cr_id_equal(&seen->hash, &repo->roster_chain[seen->seq - 1])))
+	     (!cr_id_zero(&repo->roster_chain[seen->seq - 1]) &&
+	      !cr_id_equal(&seen->hash, &repo->roster_chain[seen->seq - 1]))))
 		return cr_fail(CR_ETAMPER,
 			       "%s: key list %" PRIu64
 			       " is not the one this machine has seen",

@@ -122,8 +122,7 @@ static int open_body(const struct cr_buf *bytes,
 	return 0;
 }
 
-static int append_hash(struct cr_roster_chain *chain,
-		       const struct cr_buf *bytes)
+static int append_hash(struct cr_roster_chain *chain, const struct cr_id *hash)
 {
 	struct cr_id *bigger =
 		reallocarray(chain->hash, chain->n + 1, sizeof(*bigger));
@@ -131,9 +130,23 @@ static int append_hash(struct cr_roster_chain *chain,
 	if (!bigger)
 		return -ENOMEM;
 	chain->hash = bigger;
-	chain->hash[chain->n++] =
-		cr_hash_bytes("roster", bytes->bytes, bytes->len);
+	chain->hash[chain->n++] = *hash;
 	return 0;
+}
+
+/* Add the roster in @bytes, which is good. */
+static int append_good(struct cr_roster_chain *chain,
+		       const struct cr_buf *bytes)
+{
+	struct cr_id hash = cr_hash_bytes("roster", bytes->bytes, bytes->len);
+	struct cr_roster_head head;
+	int r = cr_roster_head_parse(
+		(struct cr_piece){ bytes->bytes, bytes->len }, &head);
+
+	/* Of one that rotted, the next one says what it was. */
+	if (r == 0 && chain->n > 0)
+		chain->hash[chain->n - 1] = head.prev;
+	return r < 0 ? r : append_hash(chain, &hash);
 }
 
 /* Keep the first sentence of what is wrong with an older roster. */
@@ -172,7 +185,8 @@ int cr_roster_chain_read(const struct cr_storage *storage,
 		if (rotten)
 			r = note_damage(&chain);
 		if (r == 0)
-			r = append_hash(&chain, &bytes);
+			r = rotten ? append_hash(&chain, &none)
+				   : append_good(&chain, &bytes);
 		if (r < 0)
 			return r;
 		prev = rotten ? NULL : &chain.hash[chain.n - 1];

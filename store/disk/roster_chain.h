@@ -21,7 +21,7 @@ struct cr_roster_trust {
 
 struct cr_roster_chain {
 	struct cr_roster newest;
-	struct cr_id *hash; /* owned; hash of roster n at [n - 1] */
+	struct cr_id *hash; /* owned; hash of roster n at [n - 1]; 0: unknown */
 	uint64_t n;
 	char *damage; /* owned; the sentence about an older one, or NULL */
 };

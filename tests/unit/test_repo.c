@@ -595,6 +595,49 @@ static void a_rollback_of_the_roster_is_noticed(void **state)
 	cr_repo_close(old);
 }
 
+/* What was seen may rot: that is damage, and nobody put it there. */
+static void a_rotten_roster_is_no_rollback(void **state)
+{
+	struct cr_state *seen[2];
+	struct cr_credentials cred;
+	struct cr_uid key;
+
+	(void)state;
+	cred = made_add_read(&made, &key);
+	cr_secret_release(&cred.key_file);
+	assert_int_equal(made.repo->roster_n, 2);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "state-b" : "state-a";
+
+		assert_int_equal(
+			cr_state_open(folder_path(&made.folder, name).text,
+				      cr_storage_fd(made.repo->storage),
+				      &made.repo->info.id, true, &seen[i]),
+			0);
+		assert_int_equal(cr_repo_check_heads(made.repo, seen[i]), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		cred = made_add_read(&made, &key);
+		cr_secret_release(&cred.key_file);
+	}
+	/* The one that was seen, then the one that names its hash too. */
+	for (int i = 0; i < 2; i++) {
+		cr_cleanup(cr_freep) uint8_t *bytes = NULL;
+		char name[32];
+		size_t len;
+
+		(void)snprintf(name, sizeof(name), "keys/roster/%d", i + 2);
+		bytes = folder_read(&made.folder, object(name), &len);
+		bytes[len / 2] ^= 1;
+		folder_write(&made.folder, object(name), bytes, len, 0600);
+		made_reopen(&made);
+		assert_non_null(made.repo->roster_damage);
+		assert_int_equal(cr_id_zero(&made.repo->roster_chain[1]), i);
+		assert_int_equal(cr_repo_check_heads(made.repo, seen[i]), 0);
+		cr_state_close(seen[i]);
+	}
+}
+
 static void a_failed_creation_leaves_no_repository(void **state)
 {
 	static const struct {
@@ -647,6 +690,7 @@ int main(void)
 		LAW(another_owners_roster_is_damage),
 		LAW(a_key_opens_with_its_role),
 		LAW(a_rollback_of_the_roster_is_noticed),
+		LAW(a_rotten_roster_is_no_rollback),
 		LAW(a_failed_creation_leaves_no_repository),
 	};
 
