@@ -5,25 +5,16 @@
 
 #include "store/base/buf.h"
 #include "store/base/error.h"
+#include "tools/diff_dir.h"
 
 enum {
 	OLDER,
 	NEWER,
-	/* Where a tree is deeper, only the innermost directory keeps its page.
-	 */
-	DEEP = 64,
-};
-
-/* A directory of one tree, and where in it we are. */
-struct reading {
-	struct cr_dir *dir;   /* owned; NULL where this tree has none */
-	struct cr_page *page; /* owned; NULL until it is needed */
-	uint64_t next;	      /* ordinal of the entry */
 };
 
 /* The same path in both trees. */
 struct level {
-	struct reading in[2];
+	struct cr_diff_dir in[2];
 	size_t path_len;
 };
 
@@ -36,10 +27,8 @@ struct run {
 
 static void level_release(struct level *level)
 {
-	for (int s = OLDER; s <= NEWER; s++) {
-		cr_page_free(level->in[s].page);
-		cr_dir_close(level->in[s].dir);
-	}
+	for (int s = OLDER; s <= NEWER; s++)
+		cr_diff_dir_release(&level->in[s]);
 	*level = (struct level){ 0 };
 }
 
@@ -103,20 +92,19 @@ static int push(struct run *run, const struct cr_diff_node *older,
 	r = make_room(run);
 	if (r < 0)
 		return r;
-	if (run->depth >= DEEP) {
+	if (run->depth >= CR_DIFF_DEEP) {
 		level = &run->level[run->depth - 1];
-		for (int s = OLDER; s <= NEWER; s++) {
-			cr_page_free(level->in[s].page);
-			level->in[s].page = NULL;
-		}
+		for (int s = OLDER; s <= NEWER; s++)
+			cr_diff_dir_drop_page(&level->in[s]);
 	}
 	level = &run->level[run->depth];
 	*level = (struct level){ .path_len = run->path.len };
 	for (int s = OLDER; s <= NEWER; s++) {
 		if (!node[s])
 			continue;
-		r = cr_dir_open(run->diff->reader, &run->diff->side[s].view,
-				&node[s]->tree, &level->in[s].dir);
+		r = cr_diff_dir_open(run->diff->reader,
+				     &run->diff->side[s].view, &node[s]->tree,
+				     &level->in[s]);
 		if (r < 0) {
 			/* Half a pair would show the other half as new. */
 			level_release(level);
@@ -127,38 +115,10 @@ static int push(struct run *run, const struct cr_diff_node *older,
 	return 0;
 }
 
-/* The entry that is next in its directory, if any: 1; 0 at the end. */
-static int peek(const struct run *run, int side, struct cr_diff_node *ret)
-{
-	struct reading *in = &run->level[run->depth - 1].in[side];
-	const struct cr_page *page = in->page;
-	uint32_t i;
-
-	if (!in->dir || in->next >= cr_dir_entries(in->dir))
-		return 0;
-	if (!page || in->next >= page->first + page->leaf.entries) {
-		int r;
-
-		cr_page_free(in->page);
-		in->page = NULL;
-		r = cr_dir_page(in->dir, in->next, &in->page);
-		if (r < 0)
-			return r;
-		page = in->page;
-	}
-	i = (uint32_t)(in->next - page->first);
-	*ret = (struct cr_diff_node){ .entry = &page->leaf.entry[i] };
-	if (ret->entry->type == CR_ENTRY_DIRECTORY)
-		cr_page_tree_ref(page, i, &ret->tree);
-	if (ret->entry->type == CR_ENTRY_FILE)
-		cr_page_file_ref(page, i, &ret->file);
-	return 1;
-}
-
 /* Step over two pages that hold the same: whether there were such. */
 static bool skip_page(const struct run *run)
 {
-	struct reading *in = run->level[run->depth - 1].in;
+	struct cr_diff_dir *in = run->level[run->depth - 1].in;
 	const struct cr_diff *diff = run->diff;
 
 	if (diff->side[OLDER].view.domain != diff->side[NEWER].view.domain ||
@@ -228,7 +188,7 @@ static int set_path(struct run *run, struct cr_piece name)
 static int step(struct run *run, const struct cr_diff_node *older,
 		const struct cr_diff_node *newer)
 {
-	struct reading *in = run->level[run->depth - 1].in;
+	struct cr_diff_dir *in = run->level[run->depth - 1].in;
 	int order, r;
 
 	order = !older	 ? 1
@@ -263,7 +223,8 @@ static int advance(struct run *run)
 
 	run->path.len = run->level[run->depth - 1].path_len;
 	for (int s = OLDER; s <= NEWER; s++) {
-		has[s] = peek(run, s, &node[s]);
+		has[s] = cr_diff_dir_peek(&run->level[run->depth - 1].in[s],
+					  &node[s]);
 		if (has[s] < 0) {
 			int r = tolerate(run, has[s]);
 
