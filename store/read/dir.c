@@ -85,17 +85,14 @@ static int get_object(const struct cr_dir *dir, enum cr_chunk_type type,
 
 /* Add the refs object of a leaf to its page. */
 static int load_refs(const struct cr_dir *dir, struct cr_page *page,
-		     const struct cr_hint *leaf_hint)
+		     const struct cr_hint *refs_hint)
 {
-	struct cr_hint near = *leaf_hint;
 	int r;
 
 	page->hint = calloc(page->leaf.refs, sizeof(*page->hint));
 	if (!page->hint && page->leaf.refs > 0)
 		return -ENOMEM;
-	/* Refs are written just before their leaf, mostly into one block. */
-	near.slot = near.slot > 0 ? near.slot - 1 : 0;
-	r = get_object(dir, CR_CHUNK_REFS, &page->leaf.refs_id, &near,
+	r = get_object(dir, CR_CHUNK_REFS, &page->leaf.refs_id, refs_hint,
 		       &page->refs_bytes, page->hint, page->leaf.refs);
 	if (r < 0)
 		return r;
@@ -110,8 +107,8 @@ static int load_page(const struct cr_dir *dir, const struct cr_id *id,
 {
 	cr_cleanup(cr_page_freep) struct cr_page *page =
 		calloc(1, sizeof(*page));
-	struct cr_hint none = { 0 };
-	struct cr_piece hashed;
+	struct cr_piece hashed, tail;
+	struct cr_hint refs_hint;
 	struct cr_pin pin;
 	int r;
 
@@ -120,10 +117,11 @@ static int load_page(const struct cr_dir *dir, const struct cr_id *id,
 	page->first = first;
 	page->id = *id;
 	r = cr_reader_get(dir->reader, &dir->view, CR_CHUNK_LEAF, id, hint,
-			  &pin, NULL);
+			  &pin, &tail);
 	if (r < 0)
 		return r;
 	cr_buf_put(&page->leaf_bytes, pin.bytes.bytes, pin.bytes.len);
+	cr_hints_parse(tail, &refs_hint, 1);
 	cr_pin_release(&pin);
 	r = cr_buf_error(&page->leaf_bytes);
 	if (r < 0)
@@ -134,7 +132,7 @@ static int load_page(const struct cr_dir *dir, const struct cr_id *id,
 	if (r < 0)
 		return r;
 	if (page->leaf.has_refs) {
-		r = load_refs(dir, page, hint ? hint : &none);
+		r = load_refs(dir, page, &refs_hint);
 		if (r < 0)
 			return r;
 	}

@@ -31,7 +31,8 @@ static struct cr_piece piece_of(const struct cr_buf *buf)
 }
 
 /* Store the refs object of the leaf at hand, and its inline chunk. */
-static int emit_refs(struct cr_dir_builder *b, struct cr_id *refs_id)
+static int emit_refs(struct cr_dir_builder *b, struct cr_id *refs_id,
+		     struct cr_hint *where)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf hashed = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf tail = { 0 };
@@ -55,17 +56,21 @@ static int emit_refs(struct cr_dir_builder *b, struct cr_id *refs_id)
 	cr_buf_clear(&b->hints);
 	cr_buf_clear(&b->inlined);
 	return cr_writer_put_object(b->writer, CR_CHUNK_REFS, piece_of(&hashed),
-				    piece_of(&tail), refs_id, NULL);
+				    piece_of(&tail), refs_id, where);
 }
 
 static int emit_leaf(struct cr_dir_builder *b, struct cr_id *id,
 		     struct cr_hint *where)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf hashed = { 0 };
+	cr_cleanup(cr_buf_release) struct cr_buf tail = { 0 };
 	bool has_refs = b->refs.len > 0 || b->inlined.len > 0;
+	struct cr_hint refs_hint;
 	struct cr_id refs_id;
-	int r = has_refs ? emit_refs(b, &refs_id) : 0;
+	int r = has_refs ? emit_refs(b, &refs_id, &refs_hint) : 0;
 
+	if (r == 0 && has_refs)
+		r = cr_hints_encode(&refs_hint, 1, &tail);
 	if (r == 0)
 		r = cr_leaf_encoder_finish(&b->leaf, has_refs ? &refs_id : NULL,
 					   &hashed);
@@ -73,7 +78,7 @@ static int emit_leaf(struct cr_dir_builder *b, struct cr_id *id,
 		return r;
 	b->full = false;
 	return cr_writer_put_object(b->writer, CR_CHUNK_LEAF, piece_of(&hashed),
-				    (struct cr_piece){ NULL, 0 }, id, where);
+				    piece_of(&tail), id, where);
 }
 
 static int emit_dnode(struct cr_dir_builder *b, unsigned int height,
