@@ -6,7 +6,7 @@
 #include "tools/session.h"
 
 struct options {
-	struct cr_wrap_options wrap;
+	struct cr_wrap_options wrap; /* first: credentials.h */
 };
 
 /* The new repository's id. */
@@ -61,8 +61,8 @@ static int run(struct cr_context *ctx, void *arg)
 }
 
 static const struct cr_option table[] = {
-	CR_WRAP_KEY_FILE(struct options, wrap),
-	CR_WRAP_KDF(struct options, wrap),
+	CR_WRAP_KEY_FILE,
+	CR_WRAP_KDF,
 };
 
 const struct cr_command cr_command_init = {

@@ -9,7 +9,7 @@
 enum { ROLE_READ = 1, ROLE_PUT };
 
 struct options {
-	struct cr_wrap_options wrap;
+	struct cr_wrap_options wrap; /* first: credentials.h */
 	struct cr_words source;
 	const char *label;
 	const char *share;
@@ -117,9 +117,9 @@ static const struct cr_option table[] = {
 	  "put: deduplicate together with KEY, which lets either confirm a "
 	  "guess about the content of the other",
 	  offsetof(struct options, share), 0, 0 },
-	CR_WRAP_KEY_FILE(struct options, wrap),
-	CR_WRAP_PASSPHRASE(struct options, wrap),
-	CR_WRAP_KDF(struct options, wrap),
+	CR_WRAP_KEY_FILE,
+	CR_WRAP_PASSPHRASE,
+	CR_WRAP_KDF,
 };
 
 const struct cr_command cr_command_key_add = {

@@ -17,7 +17,7 @@
 enum { TYPED_MAX = 65536 };
 
 struct options {
-	struct cr_wrap_options wrap;
+	struct cr_wrap_options wrap; /* first: credentials.h */
 	bool paper;
 };
 
@@ -202,9 +202,9 @@ static const struct cr_option export_table[] = {
 
 static const struct cr_option import_table[] = {
 	PAPER,
-	CR_WRAP_KEY_FILE(struct options, wrap),
-	CR_WRAP_PASSPHRASE(struct options, wrap),
-	CR_WRAP_KDF(struct options, wrap),
+	CR_WRAP_KEY_FILE,
+	CR_WRAP_PASSPHRASE,
+	CR_WRAP_KDF,
 };
 
 const struct cr_command cr_command_key_export = {

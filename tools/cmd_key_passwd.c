@@ -4,7 +4,7 @@
 #include "tools/commands.h"
 
 struct options {
-	struct cr_wrap_options wrap;
+	struct cr_wrap_options wrap; /* first: credentials.h */
 };
 
 static int run(struct cr_context *ctx, void *arg)
@@ -35,9 +35,9 @@ static int run(struct cr_context *ctx, void *arg)
 }
 
 static const struct cr_option table[] = {
-	CR_WRAP_KEY_FILE(struct options, wrap),
-	CR_WRAP_PASSPHRASE(struct options, wrap),
-	CR_WRAP_KDF(struct options, wrap),
+	CR_WRAP_KEY_FILE,
+	CR_WRAP_PASSPHRASE,
+	CR_WRAP_KDF,
 };
 
 const struct cr_command cr_command_key_passwd = {

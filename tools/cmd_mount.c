@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,50 +26,34 @@ struct options {
 
 /* What is handed to execv(). */
 struct arguments {
-	const char *word[64]; /* borrowed, or of those below */
+	char *word[64]; /* owned; NULL-terminated */
 	size_t count;
-	char *made[16]; /* owned: strings that were put together */
-	size_t mades;
 };
 
 static void arguments_release(struct arguments *args)
 {
-	for (size_t i = 0; i < args->mades; i++)
-		free(args->made[i]);
-	args->mades = 0;
+	for (size_t i = 0; i < args->count; i++)
+		free(args->word[i]);
+	args->count = 0;
 }
 
-static int add(struct arguments *args, const char *word)
+cr_printf(2, 3) static int add(struct arguments *args, const char *fmt, ...)
 {
+	va_list ap;
+	int len;
+
 	/* One is left for the NULL at the end. */
 	if (args->count + 1 >= CR_ARRAY_LEN(args->word))
 		return cr_fail(CR_EUSAGE, "mount: too many options");
-	args->word[args->count++] = word;
-	return 0;
-}
-
-/* "--name=value"; nothing without a value. */
-static int add_option(struct arguments *args, const char *name,
-		      const char *value)
-{
-	char *text;
-
-	if (!value)
-		return 0;
-	if (args->mades == CR_ARRAY_LEN(args->made))
-		return cr_fail(CR_EUSAGE, "mount: too many options");
-	if (asprintf(&text, "--%s=%s", name, value) < 0)
+	va_start(ap, fmt);
+	len = vasprintf(&args->word[args->count], fmt, ap);
+	va_end(ap);
+	if (len < 0) {
+		args->word[args->count] = NULL;
 		return -ENOMEM;
-	args->made[args->mades++] = text;
-	return add(args, text);
-}
-
-static int add_number(struct arguments *args, const char *name, uint64_t value)
-{
-	char number[24];
-
-	(void)snprintf(number, sizeof(number), "%" PRIu64, value);
-	return add_option(args, name, number);
+	}
+	args->count++;
+	return 0;
 }
 
 static int add_globals(struct arguments *args, const struct cr_globals *globals)
@@ -84,9 +69,12 @@ static int add_globals(struct arguments *args, const struct cr_globals *globals)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < CR_ARRAY_LEN(text); i++)
-		r = add_option(args, text[i].name, text[i].value);
+		r = text[i].value
+			    ? add(args, "--%s=%s", text[i].name, text[i].value)
+			    : 0;
 	if (r == 0 && globals->passphrase_fd != CR_NO_FD)
-		r = add_number(args, "passphrase-fd", globals->passphrase_fd);
+		r = add(args, "--passphrase-fd=%" PRIu64,
+			globals->passphrase_fd);
 	return r;
 }
 
@@ -100,15 +88,12 @@ static int add_own(struct arguments *args, const struct cr_globals *globals,
 		r = add(args, "-f");
 	if (r == 0 && options->allow_other)
 		r = add(args, "-oallow_other");
-	if (r == 0)
-		r = add_option(args, "source", options->source);
+	if (r == 0 && options->source)
+		r = add(args, "--source=%s", options->source);
 	if (r == 0 && cache > 0)
-		r = add_number(args, "cache", cache);
-	for (uint32_t i = 0; r == 0 && i < options->option.count; i++) {
-		r = add(args, "-o");
-		if (r == 0)
-			r = add(args, options->option.word[i]);
-	}
+		r = add(args, "--cache=%" PRIu64, cache);
+	for (uint32_t i = 0; r == 0 && i < options->option.count; i++)
+		r = add(args, "-o%s", options->option.word[i]);
 	return r;
 }
 
@@ -118,16 +103,17 @@ static int run_program(const struct arguments *args)
 	static const char *const places[] = { PROGRAM, "../fs/" PROGRAM };
 	char path[PATH_MAX + 32];
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
-	char *const *argv = (char *const *)(uintptr_t)args->word;
 	char *name;
 
 	path[cr_max(len, (ssize_t)0)] = '\0';
 	name = strrchr(path, '/');
 	for (size_t i = 0; name && i < CR_ARRAY_LEN(places); i++) {
-		(void)strcpy(name + 1, places[i]);
-		(void)execv(path, argv);
+		(void)snprintf(name + 1,
+			       sizeof(path) - (size_t)(name + 1 - path), "%s",
+			       places[i]);
+		(void)execv(path, args->word);
 	}
-	(void)execvp(PROGRAM, argv);
+	(void)execvp(PROGRAM, args->word);
 	return cr_fail(errno, "%s: %m: is it installed?", PROGRAM);
 }
 
@@ -148,9 +134,9 @@ static int run(struct cr_context *ctx, void *arg)
 	if (r == 0)
 		r = add(&args, "--");
 	if (r == 0)
-		r = add(&args, path);
+		r = add(&args, "%s", path);
 	if (r == 0)
-		r = add(&args, ctx->operand[0]);
+		r = add(&args, "%s", ctx->operand[0]);
 	return r < 0 ? r : run_program(&args);
 }
 

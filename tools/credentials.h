@@ -19,63 +19,55 @@ cr_must_check int cr_credentials_get(const struct cr_globals *globals,
 				     struct cr_credentials *ret);
 void cr_credentials_release(struct cr_credentials *cred);
 
-/* The options of a command that makes a slot. */
+/*
+ * The options of a command that makes a slot: the first member of the struct
+ * that its options fill.
+ */
 struct cr_wrap_options {
 	const char *passphrase_file;
-	uint64_t passphrase_fd; /* 0: not given; standard input is --...-file -
-				 */
+	uint64_t passphrase_fd; /* 0: not given */
 	const char *passphrase_command;
 	const char *key_file;
 	uint64_t kdf_passes; /* 0: the default */
 	uint64_t kdf_memory; /* MiB */
 };
 
-/* Their table, for the member @member of struct @type. */
-#define CR_WRAP_KEY_FILE(type, member)                                        \
-	{                                                                     \
-		"new-key-file", 0, CR_OPTION_TEXT, "FILE",                    \
-			"make a key file instead of asking for a passphrase", \
-			offsetof(type, member.key_file), 0, 0                 \
+/* Rows for the tables of such commands. */
+#define CR_WRAP_ROW(name_, arg_, member_, text_)                        \
+	{                                                               \
+		.name = (name_), .kind = CR_OPTION_TEXT, .arg = (arg_), \
+		.text = (text_),                                        \
+		.offset = offsetof(struct cr_wrap_options, member_),    \
 	}
 
-#define CR_WRAP_KDF(type, member)                                            \
-	{ "kdf-passes",                                                      \
-	  0,                                                                 \
-	  CR_OPTION_NUMBER,                                                  \
-	  "N",                                                               \
-	  "Argon2id passes, 1 to 20 (3)",                                    \
-	  offsetof(type, member.kdf_passes),                                 \
-	  CR_ARGON_PASSES_MIN,                                               \
-	  CR_ARGON_PASSES_MAX },                                             \
-	{                                                                    \
-		"kdf-memory", 0, CR_OPTION_NUMBER, "MIB",                    \
-			"Argon2id memory in MiB, 64 to 4096 (256)",          \
-			offsetof(type, member.kdf_memory), CR_ARGON_MIB_MIN, \
-			CR_ARGON_MIB_MAX                                     \
-	}
-
-#define CR_WRAP_PASSPHRASE(type, member)                                  \
-	{ "new-passphrase-file",                                          \
-	  0,                                                              \
-	  CR_OPTION_TEXT,                                                 \
-	  "FILE",                                                         \
-	  "read the new passphrase from FILE",                            \
-	  offsetof(type, member.passphrase_file),                         \
-	  0,                                                              \
-	  0 },                                                            \
-		{ "new-passphrase-fd",                                    \
-		  0,                                                      \
-		  CR_OPTION_NUMBER,                                       \
-		  "N",                                                    \
-		  "read the new passphrase from descriptor N, 3 or more", \
-		  offsetof(type, member.passphrase_fd),                   \
-		  3,                                                      \
-		  INT32_MAX },                                            \
+#define CR_WRAP_NUMBER(name_, arg_, member_, min_, max_, text_)           \
 	{                                                                 \
-		"new-passphrase-command", 0, CR_OPTION_TEXT, "COMMAND",   \
-			"run COMMAND, which prints the new passphrase",   \
-			offsetof(type, member.passphrase_command), 0, 0   \
+		.name = (name_), .kind = CR_OPTION_NUMBER, .arg = (arg_), \
+		.text = (text_),                                          \
+		.offset = offsetof(struct cr_wrap_options, member_),      \
+		.min = (min_), .max = (max_),                             \
 	}
+
+#define CR_WRAP_KEY_FILE                              \
+	CR_WRAP_ROW("new-key-file", "FILE", key_file, \
+		    "make a key file instead of asking for a passphrase")
+
+#define CR_WRAP_PASSPHRASE                                                     \
+	CR_WRAP_ROW("new-passphrase-file", "FILE", passphrase_file,            \
+		    "read the new passphrase from FILE"),                      \
+		CR_WRAP_NUMBER(                                                \
+			"new-passphrase-fd", "N", passphrase_fd, 3, INT32_MAX, \
+			"read the new passphrase from descriptor N, from 3"),  \
+		CR_WRAP_ROW("new-passphrase-command", "COMMAND",               \
+			    passphrase_command,                                \
+			    "run COMMAND, which prints the new passphrase")
+
+#define CR_WRAP_KDF                                                          \
+	CR_WRAP_NUMBER("kdf-passes", "N", kdf_passes, CR_ARGON_PASSES_MIN,   \
+		       CR_ARGON_PASSES_MAX, "Argon2id passes, 1 to 20 (3)"), \
+		CR_WRAP_NUMBER("kdf-memory", "MIB", kdf_memory,              \
+			       CR_ARGON_MIB_MIN, CR_ARGON_MIB_MAX,           \
+			       "Argon2id memory in MiB, 64 to 4096 (256)")
 
 /* What a new slot will be wrapped with. */
 struct cr_wrap {

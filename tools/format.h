@@ -22,7 +22,7 @@ const char *cr_type_text(uint8_t type);
 struct cr_time_text {
 	char text[32];
 };
-struct cr_time_text cr_time_text(int64_t time);
+struct cr_time_text cr_time_text(int64_t when);
 
 /* Eight digits of an id: enough for a person to type. */
 struct cr_short_id {

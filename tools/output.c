@@ -36,14 +36,19 @@ static void note(struct cr_output *out, bool failed)
 		out->error = errno > 0 ? -errno : -EIO;
 }
 
+cr_printf(2, 0) static void print(struct cr_output *out, const char *fmt,
+				  va_list ap)
+{
+	note(out, vprintf(fmt, ap) < 0);
+}
+
 void cr_say(struct cr_output *out, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (out->json)
-		return;
 	va_start(ap, fmt);
-	note(out, vprintf(fmt, ap) < 0);
+	if (!out->json)
+		print(out, fmt, ap);
 	va_end(ap);
 }
 
@@ -51,10 +56,9 @@ void cr_tell(struct cr_output *out, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (out->json || out->quiet)
-		return;
 	va_start(ap, fmt);
-	note(out, vprintf(fmt, ap) < 0);
+	if (!out->json && !out->quiet)
+		print(out, fmt, ap);
 	va_end(ap);
 }
 

@@ -48,7 +48,7 @@ void cr_json_bool(json_t *object, const char *key, bool value);
 void cr_json_id(json_t *object, const char *key, const struct cr_id *id);
 void cr_json_uid(json_t *object, const char *key, const struct cr_uid *id);
 /* As "2026-11-22T02:15:00Z". */
-void cr_json_time(json_t *object, const char *key, int64_t time);
+void cr_json_time(json_t *object, const char *key, int64_t when);
 
 /*
  * Whether standard output took everything so far.  -errno with a sentence, but

@@ -44,7 +44,7 @@ static int probe(const char *path)
 int cr_session_open(struct cr_context *ctx, struct cr_session *session)
 {
 	cr_cleanup(cr_credentials_release) struct cr_credentials cred = { 0 };
-	const char *path;
+	const char *path = NULL;
 	int r;
 
 	*session = (struct cr_session){ .ctx = ctx };

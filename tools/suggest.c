@@ -7,37 +7,45 @@
 
 enum { WORD_MAX = 63 };
 
+/* The distances of @a's letters up to @i from all beginnings of @b. */
+static void fill_row(const char *a, size_t i, const char *b, size_t *row[3])
+{
+	const size_t *before = row[0], *last = row[1];
+	size_t *now = row[2];
+
+	now[0] = i;
+	for (size_t j = 1; b[j - 1] != '\0'; j++) {
+		size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+		best = cr_min(best, last[j] + 1);
+		best = cr_min(best, now[j - 1] + 1);
+		if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+		    a[i - 2] == b[j - 1])
+			best = cr_min(best, before[j - 2] + 1);
+		now[j] = best;
+	}
+}
+
 /* Damerau and Levenshtein, "optimal string alignment": three rows. */
 size_t cr_word_distance(const char *a, const char *b)
 {
-	size_t row[3][WORD_MAX + 1];
-	size_t *before = row[0], *last = row[1], *now = row[2];
+	size_t room[3][WORD_MAX + 1] = { 0 };
+	size_t *row[] = { room[0], room[1], room[2] };
 	size_t m = strlen(a), n = strlen(b);
 
 	if (m > WORD_MAX || n > WORD_MAX)
 		return WORD_MAX + 1;
-	memset(row, 0, sizeof(row));
 	for (size_t j = 0; j <= n; j++)
-		last[j] = j;
+		row[1][j] = j;
 	for (size_t i = 1; i <= m; i++) {
-		size_t *spare = before;
+		size_t *spare = row[0];
 
-		now[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t cost = a[i - 1] != b[j - 1];
-			size_t best = cr_min(last[j], now[j - 1]) + 1;
-
-			best = cr_min(best, last[j - 1] + cost);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1])
-				best = cr_min(best, before[j - 2] + 1);
-			now[j] = best;
-		}
-		before = last;
-		last = now;
-		now = spare;
+		fill_row(a, i, b, row);
+		row[0] = row[1];
+		row[1] = row[2];
+		row[2] = spare;
 	}
-	return last[n];
+	return row[1][n];
 }
 
 void cr_suggest(struct cr_suggestion *suggestion, const char *word)
