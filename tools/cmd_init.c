@@ -8,6 +8,7 @@
 struct options {
 	struct cr_wrap_options wrap; /* first: credentials.h */
 };
+static_assert(offsetof(struct options, wrap) == 0, "credentials.h");
 
 /* The new repository's id. */
 static int read_id(const char *path, struct cr_uid *ret)

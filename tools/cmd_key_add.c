@@ -15,6 +15,7 @@ struct options {
 	const char *share;
 	unsigned int role; /* 1 and 2: as the table names them */
 };
+static_assert(offsetof(struct options, wrap) == 0, "credentials.h");
 
 static int check(const struct options *options)
 {

@@ -20,6 +20,7 @@ struct options {
 	struct cr_wrap_options wrap; /* first: credentials.h */
 	bool paper;
 };
+static_assert(offsetof(struct options, wrap) == 0, "credentials.h");
 
 struct bundle_bytes {
 	uint8_t bytes[CR_BUNDLE_MAX];

@@ -6,6 +6,7 @@
 struct options {
 	struct cr_wrap_options wrap; /* first: credentials.h */
 };
+static_assert(offsetof(struct options, wrap) == 0, "credentials.h");
 
 static int run(struct cr_context *ctx, void *arg)
 {

@@ -13,7 +13,7 @@ struct options {
 };
 
 struct totals {
-	uint64_t snapshots, size, stored, unique;
+	uint64_t snapshots, size, stored;
 };
 
 /* All of them, or those that the operands name, in their order. */
@@ -81,7 +81,6 @@ static int say_row(void *arg, const struct cr_snapshot *snapshot)
 	row->totals.snapshots++;
 	row->totals.size += m->bytes;
 	row->totals.stored += m->bytes_added;
-	row->totals.unique += unique;
 	return cr_output_check(row->ctx->out);
 }
 
@@ -117,14 +116,13 @@ static void finish(const struct row *row)
 	cr_json_u64(summary, "size", t->size);
 	cr_json_u64(summary, "stored", t->stored);
 	if (row->census) {
-		cr_json_u64(summary, "unique", t->unique);
 		cr_json_u64(summary, "damaged", cr_census_damaged(row->census));
 		if (cr_census_damaged(row->census) > 0)
 			cr_context_raise(row->ctx, CR_EXIT_DAMAGE);
 	}
-	cr_tell(row->ctx->out, "%-30s  %10s %10s %10s\n", "together",
-		cr_human_bytes(t->size).text, cr_human_bytes(t->stored).text,
-		row->census ? cr_human_bytes(t->unique).text : "-");
+	/* What is unique does not add up: two may share what no third has. */
+	cr_tell(row->ctx->out, "%-30s  %10s %10s\n", "together",
+		cr_human_bytes(t->size).text, cr_human_bytes(t->stored).text);
 }
 
 static int run(struct cr_context *ctx, void *arg)
