@@ -102,6 +102,11 @@ uint32_t cr_pack_out_blocks(const struct cr_pack_out *out)
 	return out->footer.blocks;
 }
 
+uint32_t cr_pack_out_chunks(const struct cr_pack_out *out)
+{
+	return out->footer.chunks;
+}
+
 int cr_pack_out_place(struct cr_pack_out *out,
 		      const struct cr_footer_block *row,
 		      const struct cr_buf *chunks, struct cr_pack_place *ret)

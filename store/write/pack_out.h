@@ -23,6 +23,7 @@ void cr_pack_out_abort(struct cr_pack_out *out);
 const struct cr_uid *cr_pack_out_id(const struct cr_pack_out *out);
 uint64_t cr_pack_out_len(const struct cr_pack_out *out);
 uint32_t cr_pack_out_blocks(const struct cr_pack_out *out);
+uint32_t cr_pack_out_chunks(const struct cr_pack_out *out);
 
 struct cr_pack_place {
 	uint32_t number;

@@ -9,8 +9,12 @@
 #include "store/disk/pack.h"
 #include "store/write/pack_out.h"
 
-/* A pack that is full by number of blocks, whatever its size. */
+/*
+ * A pack that is full whatever its size: by blocks, and by chunks, whose ids
+ * (33 bytes each) must fit a footer and are held in memory.
+ */
 #define BLOCKS_FULL (CR_PACK_BLOCKS_MAX - 2)
+#define CHUNKS_FULL (1u << 18)
 
 struct cr_packer {
 	struct cr_packer_options opt;
@@ -56,6 +60,12 @@ int cr_open_block_add(struct cr_open_block *block, enum cr_chunk_type type,
 size_t cr_open_block_len(const struct cr_open_block *block)
 {
 	return block->lengths.len + block->bytes.len;
+}
+
+bool cr_open_block_full(const struct cr_open_block *block, size_t target)
+{
+	return cr_open_block_len(block) >= target ||
+	       block->count >= CR_BLOCK_CHUNKS_MAX;
 }
 
 int cr_packer_new(const struct cr_packer_options *options,
@@ -160,7 +170,8 @@ int cr_packer_put(struct cr_packer *packer, struct cr_open_block *block,
 		r = cr_pack_out_place(out, &row, &block->chunks, &place);
 	}
 	if (r == 0 && (cr_pack_out_len(out) >= packer->opt.target ||
-		       cr_pack_out_blocks(out) >= BLOCKS_FULL)) {
+		       cr_pack_out_blocks(out) >= BLOCKS_FULL ||
+		       cr_pack_out_chunks(out) >= CHUNKS_FULL)) {
 		cr_pack_out_close(out);
 		packer->open = NULL;
 	}

@@ -39,6 +39,8 @@ cr_must_check int cr_open_block_add(struct cr_open_block *block,
 
 /* Bytes of its raw form so far. */
 size_t cr_open_block_len(const struct cr_open_block *block);
+/* Whether it has @target bytes, or as many chunks as a block can list. */
+bool cr_open_block_full(const struct cr_open_block *block, size_t target);
 
 /* Called when a pack is durable, by the thread that published it. */
 struct cr_packed {

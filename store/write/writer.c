@@ -224,7 +224,7 @@ int cr_stream_put(struct cr_stream *stream, enum cr_chunk_type type,
 	if (r == 1)
 		return 0;
 	r = cr_open_block_add(block, type, id, bytes);
-	if (r == 0 && cr_open_block_len(block) >= CR_BLOCK_DATA_TARGET)
+	if (r == 0 && cr_open_block_full(block, CR_BLOCK_DATA_TARGET))
 		r = cr_packer_put(writer->data, block, stream->comp);
 	return r;
 }
@@ -246,7 +246,7 @@ static int append_object(struct cr_writer *writer, enum cr_chunk_type type,
 		block, type, id,
 		(struct cr_piece){ object->bytes, object->len });
 
-	if (r == 0 && cr_open_block_len(block) >= CR_BLOCK_META_TARGET)
+	if (r == 0 && cr_open_block_full(block, CR_BLOCK_META_TARGET))
 		r = cr_packer_put(writer->meta, block, writer->meta_comp);
 	return r;
 }
