@@ -71,7 +71,7 @@ void cr_say_name(struct cr_output *out, struct cr_piece name)
 	cr_escape(name.bytes, name.len, &safe);
 	if (cr_buf_error(&safe) < 0)
 		note(out, fputs("(out of memory)", stdout) < 0);
-	else
+	else if (safe.len > 0)
 		note(out, fwrite(safe.bytes, 1, safe.len, stdout) < safe.len);
 }
 
