@@ -216,17 +216,6 @@ static int compare_dates(const void *a, const void *b)
 	return strcmp(x->object, y->object);
 }
 
-static int retire(struct cr_snapshots *set, struct cr_snapshot *snapshot)
-{
-	struct cr_snapshots_retired *retired = malloc(sizeof(*retired));
-
-	if (!retired)
-		return -ENOMEM;
-	*retired = (struct cr_snapshots_retired){ snapshot, set->retired };
-	set->retired = retired;
-	return 0;
-}
-
 /* All snapshots of the set, good and bad, in order of object name. */
 static struct cr_snapshot **gather(const struct cr_snapshots *set)
 {
@@ -269,55 +258,103 @@ static int refill(struct cr_snapshots *set, struct cr_snapshot **all, size_t n)
 	return 0;
 }
 
-/*
- * Merge the listed names with what the set has: @all receives the union's
- * present part.  Returns how many were added or went.
- */
-static int merge(const struct cr_repo *repo, struct cr_snapshots *set,
-		 const struct names *names, struct cr_snapshot **all, size_t *n)
+/* An update in the making: the set is as it was until all of it is there. */
+struct update {
+	struct cr_snapshot **all; /* owned array: what there is now */
+	size_t count;
+	struct cr_snapshot **fresh; /* owned: of those, what was read now */
+	size_t freshs;
+	struct cr_snapshots_retired *gone; /* owned; the set has them still */
+	size_t gones;
+};
+
+static void update_release(struct update *update)
+{
+	for (size_t i = 0; i < update->freshs; i++)
+		snapshot_free(update->fresh[i]);
+	while (update->gone) {
+		struct cr_snapshots_retired *gone = update->gone;
+
+		update->gone = gone->next;
+		free(gone);
+	}
+	free(update->fresh);
+	free(update->all);
+}
+
+static int note_gone(struct update *update, struct cr_snapshot *snapshot)
+{
+	struct cr_snapshots_retired *gone = malloc(sizeof(*gone));
+
+	if (!gone)
+		return -ENOMEM;
+	*gone = (struct cr_snapshots_retired){ snapshot, update->gone };
+	update->gone = gone;
+	update->gones++;
+	return 0;
+}
+
+/* Merge the listed names with what the set has; read what is new. */
+static int merge(const struct cr_repo *repo, const struct cr_snapshots *set,
+		 const struct names *names, struct update *update)
 {
 	cr_cleanup(cr_freep) struct cr_snapshot **old = gather(set);
 	size_t olds = set->count + set->bads, o = 0;
-	int changed = 0;
+	int r = 0;
 
-	if (!old)
+	update->all = calloc(names->count + 1, sizeof(*update->all));
+	update->fresh = calloc(names->count + 1, sizeof(*update->fresh));
+	if (!old || !update->all || !update->fresh)
 		return -ENOMEM;
 	for (size_t i = 0; i < names->count; i++) {
-		int r;
+		struct cr_snapshot **at = &update->all[update->count];
 
-		for (; o < olds && strcmp(old[o]->object, names->name[i]) < 0;
-		     o++, changed++) {
-			r = retire(set, old[o]);
+		while (r == 0 && o < olds &&
+		       strcmp(old[o]->object, names->name[i]) < 0)
+			r = note_gone(update, old[o++]);
+		if (r < 0)
+			return r;
+		if (o < olds && strcmp(old[o]->object, names->name[i]) == 0) {
+			*at = old[o++];
+		} else {
+			r = load_snapshot(repo, names->name[i], at);
 			if (r < 0)
 				return r;
+			update->fresh[update->freshs++] = *at;
 		}
-		if (o < olds && strcmp(old[o]->object, names->name[i]) == 0) {
-			all[(*n)++] = old[o++];
-			continue;
-		}
-		r = load_snapshot(repo, names->name[i], &all[*n]);
-		if (r < 0)
-			return r;
-		(*n)++;
-		changed++;
+		update->count++;
 	}
-	for (; o < olds; o++, changed++) {
-		int r = retire(set, old[o]);
+	while (r == 0 && o < olds)
+		r = note_gone(update, old[o++]);
+	return r;
+}
 
-		if (r < 0)
-			return r;
+/* The set becomes what the update found. */
+static int apply(struct cr_snapshots *set, struct update *update)
+{
+	int r = refill(set, update->all, update->count);
+
+	if (r < 0)
+		return r;
+	update->freshs = 0; /* the set's */
+	while (update->gone) {
+		struct cr_snapshots_retired *gone = update->gone;
+
+		update->gone = gone->next;
+		gone->next = set->retired;
+		set->retired = gone;
 	}
-	return changed;
+	return 0;
 }
 
 int cr_snapshots_update(const struct cr_repo *repo, struct cr_state *state,
 			struct cr_snapshots *set)
 {
 	cr_cleanup(names_release) struct names names = { 0 };
-	cr_cleanup(cr_freep) struct cr_snapshot **all = NULL;
+	cr_cleanup(update_release) struct update update = { 0 };
 	struct listing l = { .repo = repo, .names = &names };
-	int changed, r;
-	size_t n = 0;
+	size_t changed;
+	int r;
 
 	if (!cr_keyring_reads(repo->ring))
 		return cr_fail(CR_ECAPABILITY,
@@ -328,16 +365,14 @@ int cr_snapshots_update(const struct cr_repo *repo, struct cr_state *state,
 	if (names.count > 0)
 		qsort(names.name, names.count, sizeof(*names.name),
 		      compare_names);
-	all = calloc(names.count + 1, sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	changed = merge(repo, set, &names, all, &n);
-	if (changed < 0)
-		return changed;
+	r = merge(repo, set, &names, &update);
+	if (r < 0)
+		return r;
+	changed = update.freshs + update.gones;
 	if (changed == 0)
 		return 0;
-	r = refill(set, all, n);
+	r = apply(set, &update);
 	if (r == 0)
 		r = cr_chains_check(state, set);
-	return r < 0 ? r : changed;
+	return r < 0 ? r : (int)changed;
 }
