@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_SESSION_H
 #define TESTS_UNIT_SESSION_H
 
+#include "store/base/error.h"
 #include "store/disk/index_sync.h"
 #include "store/read/file.h"
 #include "store/read/lookup.h"
