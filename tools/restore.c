@@ -267,16 +267,21 @@ static int choose_patterns(struct cr_restore *run)
 /* As many directories may be open as the system lets us. */
 static void choose_depth(struct cr_restore *run)
 {
-	struct rlimit limit;
+	struct rlimit limit = { 64, 64 };
+	unsigned int files;
 
-	run->depth_max = 256;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 1024)
-		run->depth_max = (unsigned int)cr_min(limit.rlim_cur - 768,
-						      (rlim_t)1000000);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur < limit.rlim_max) {
+		rlim_t now = limit.rlim_cur;
+
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+			limit.rlim_cur = now;
+	}
+	files = (unsigned int)cr_min(limit.rlim_cur, (rlim_t)1 << 20);
+	run->open_max = cr_min(files / 4, 256u);
+	/* The rest is for the repository, the index and what is written. */
+	run->depth_max = files / 2;
 }
 
 /* What paths began with: see matches() in restore_walk.c. */

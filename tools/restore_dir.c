@@ -175,6 +175,49 @@ static void open_up(const struct cr_restore *run, const struct cr_rdir *dir,
 		return; /* then opening it fails, and says why */
 }
 
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
+/* A listing of its own of the open directory @fd. */
+static int list(int fd, DIR **ret)
+{
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (own < 0)
+		return -errno;
+	*ret = fdopendir(own);
+	if (!*ret) {
+		int r = -errno;
+
+		cr_closep(&own);
+		return r;
+	}
+	return 0;
+}
+
+/*
+ * What a run that was killed left in the directory that this one completes.
+ * That it stays is no error.
+ */
+static void sweep(const struct cr_restore *run, int fd)
+{
+	cr_cleanup(closedirp) DIR *dir = NULL;
+	const struct dirent *entry;
+	struct stat st;
+
+	if (list(fd, &dir) < 0)
+		return;
+	while ((entry = readdir(dir))) {
+		if (cr_temp_named(entry->d_name) &&
+		    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_uid == run->uid && !S_ISDIR(st.st_mode))
+			(void)unlinkat(fd, entry->d_name, 0);
+	}
+}
+
 /* Go into the directory that exists. */
 static int go_into(struct cr_restore *run, struct cr_rdir *dir,
 		   const struct stat *st)
@@ -189,6 +232,8 @@ static int go_into(struct cr_restore *run, struct cr_rdir *dir,
 	if (fd < 0)
 		return -errno;
 	now_here(run, dir, fd);
+	if (!run->opt->dry_run && run->overwrite == CR_OVERWRITE_ALWAYS)
+		sweep(run, fd);
 	return 0;
 }
 
@@ -285,28 +330,15 @@ int cr_rdir_reopen(struct cr_restore *run, struct cr_rdir *dir)
 
 /* ---- The target itself */
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir);
-}
-
 /* 1 when there is nothing in @fd. */
 static int is_empty(int fd)
 {
 	cr_cleanup(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
-	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = list(fd, &dir);
 
-	if (own < 0)
-		return -errno;
-	dir = fdopendir(own);
-	if (!dir) {
-		int r = -errno;
-
-		cr_closep(&own);
+	if (r < 0)
 		return r;
-	}
 	while (errno = 0, (entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0)
@@ -421,6 +453,9 @@ int cr_restore_open_target(struct cr_restore *run)
 			       "%s: is not empty: choose another, or add "
 			       "--into-existing",
 			       run->opt->target);
+	if (!run->target_fresh && !run->opt->dry_run &&
+	    run->overwrite == CR_OVERWRITE_ALWAYS)
+		sweep(run, run->target_fd);
 	/* A file is restored into it, not over it. */
 	run->target_settle =
 		entry->type == CR_ENTRY_DIRECTORY &&

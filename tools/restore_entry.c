@@ -15,6 +15,8 @@
 #include "store/base/log.h"
 #include "tools/restore_int.h"
 
+#define TEMP_PREFIX ".caprock-restore-"
+
 /* One entry on its way. */
 struct making {
 	struct cr_restore *run;
@@ -66,9 +68,22 @@ struct cr_temp cr_restore_temp(struct cr_restore *run)
 	struct cr_temp temp;
 
 	(void)snprintf(temp.name, sizeof(temp.name),
-		       ".caprock-%016" PRIx64 "-%" PRIxFAST64, run->temp_run,
+		       TEMP_PREFIX "%016" PRIx64 "-%" PRIxFAST64, run->temp_run,
 		       atomic_fetch_add(&run->temp_next, 1));
 	return temp;
+}
+
+bool cr_temp_named(const char *name)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = strlen(TEMP_PREFIX);
+
+	if (strncmp(name, TEMP_PREFIX, len) != 0 ||
+	    strspn(name + len, digits) != 16)
+		return false;
+	name += len + 16;
+	return name[0] == '-' && name[1] != '\0' &&
+	       name[1 + strspn(name + 1, digits)] == '\0';
 }
 
 /* ---- What is there already */

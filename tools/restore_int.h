@@ -116,8 +116,9 @@ struct cr_restore {
 	struct cr_restore_count count;
 	struct cr_restore_work work;
 	uid_t uid;
-	unsigned int depth_max;
-	uint64_t temp_run; /* random: of the temporary names */
+	unsigned int depth_max; /* of directories in each other */
+	unsigned int open_max;	/* of directories that wait for a worker */
+	uint64_t temp_run;	/* random: of the temporary names */
 	atomic_uint_fast64_t temp_next;
 	atomic_uint open_dirs;
 	atomic_bool once[CR_ONCES];
@@ -222,9 +223,11 @@ cr_must_check int cr_restore_item(struct cr_restore *run,
 
 /* The name of a temporary file of this run. */
 struct cr_temp {
-	char name[48];
+	char name[64];
 };
 struct cr_temp cr_restore_temp(struct cr_restore *run);
+/* Whether some run of restore gave this name. */
+bool cr_temp_named(const char *name);
 
 /* ---- restore_file.c */
 

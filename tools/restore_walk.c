@@ -12,8 +12,6 @@
 #include "store/base/log.h"
 #include "tools/restore_int.h"
 
-#define OPEN_DIRS_MAX 256u /* that wait for a worker */
-
 struct walker {
 	struct cr_restore *run;
 	struct cr_walk *walk;
@@ -249,7 +247,7 @@ static int pass_on(struct walker *w, const struct cr_walk_item *item)
 	copy->file = item->file;
 	note_current(w->run, item);
 	/* Directories that wait for their last file are open. */
-	if (atomic_load(&w->run->open_dirs) > w->depth + OPEN_DIRS_MAX)
+	if (atomic_load(&w->run->open_dirs) > w->depth + w->run->open_max)
 		cr_work_drain(w->run);
 	return cr_work_push(w->run, copy);
 }
