@@ -225,7 +225,8 @@ struct wanted {
 	struct cr_piece *tail;		/* may be NULL */
 	struct cr_hint *found;		/* may be NULL */
 	const struct cr_copies *copies; /* may be NULL */
-	int error;			/* of the best copy so far */
+	bool misled; /* the index has rows, and none was right */
+	int error;   /* of the best copy so far */
 	char why[384];
 };
 
@@ -314,8 +315,9 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 }
 
 /*
- * Take the chunk from pack @uid: at @place, or wherever its footer has it.
- * 1 when taken, 0 when the pack does not hold it there or is bad (remembered).
+ * Take the chunk from pack @uid: at @place if that is right (NULL: unknown),
+ * else wherever its footer has it.  1 when taken, 0 when the pack does not hold
+ * it or is bad (remembered).
  */
 static int try_pack(struct wanted *w, const struct cr_uid *uid,
 		    const struct cr_place *place)
@@ -337,9 +339,7 @@ static int try_pack(struct wanted *w, const struct cr_uid *uid,
 	pack = cr_packs_pack(cached);
 	if (!cr_uid_equal(&cr_pack_header(pack)->domain, &w->view->domain->id))
 		return 0;
-	if (place && !cr_pack_holds(pack, place, w->id, w->type))
-		return 0;
-	if (place)
+	if (place && cr_pack_holds(pack, place, w->id, w->type))
 		at = *place;
 	else if (!cr_pack_find(pack, w->id, w->type, &at))
 		return 0;
@@ -387,6 +387,7 @@ static int try_index(struct wanted *w)
 
 	if (!w->reader->index)
 		return 0;
+	w->misled = false;
 	(void)atomic_fetch_add(&w->reader->lookups, 1);
 	n = cr_index_find(w->reader->index, w->id, location, COPIES_MAX);
 	if (n < 0) {
@@ -403,6 +404,7 @@ static int try_index(struct wanted *w)
 		    facts.kind != kind_of(w->type))
 			continue;
 		r = try_pack(w, &facts.pack, &place);
+		w->misled = r == 0 && w->error == 0;
 		if (r == 1 && facts.kind == CR_PACK_DATA)
 			note_recent(w->reader, &facts.pack);
 	}
@@ -412,6 +414,17 @@ static int try_index(struct wanted *w)
 static int try_unindexed(void *arg, const struct cr_uid *pack)
 {
 	return try_pack(arg, pack, NULL);
+}
+
+static int try_indexed(void *arg, uint32_t number,
+		       const struct cr_pack_facts *facts)
+{
+	struct wanted *w = arg;
+
+	(void)number;
+	if (facts->kind != kind_of(w->type) || facts->opaque)
+		return 0;
+	return try_pack(w, &facts->pack, NULL);
 }
 
 /* 1 when taken; 0 when no copy is left; or -ENOMEM. */
@@ -439,6 +452,9 @@ static int look_everywhere(struct wanted *w, const struct cr_hint *hint)
 	/* It may have caught up between the two, and have the pack now. */
 	if (r == 0)
 		r = try_index(w);
+	/* A view that is wrong once says nothing of what it lacks. */
+	if (r == 0 && w->misled)
+		r = cr_index_each_pack(w->reader->index, try_indexed, w);
 	return r;
 }
 

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The right bytes or an error: whatever the index says, whichever copy is
+ * damaged, whoever signed.
+ */
+#include <pthread.h>
+
+#include "store/base/error.h"
+#include "store/codec/compress.h"
+#include "store/write/packer.h"
+#include "tests/unit/bytes.h"
+#include "tests/unit/random.h"
+#include "tests/unit/session.h"
+
+#define CHUNKS 12
+#define LEN    5000
+
+static struct made_repo made;
+static struct session ses;
+static struct looker look;
+
+static int setup(void **state)
+{
+	(void)state;
+	made_init(&made);
+	session_begin(&made, made.repo, "state", &ses);
+	look = (struct looker){ 0 };
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	looker_release(&look);
+	session_end(&ses);
+	made_release(&made);
+	return 0;
+}
+
+/* ---- Packs of twelve chunks -------------------------------------------------
+ */
+
+struct chunk {
+	uint8_t bytes[LEN];
+};
+
+static struct chunk chunk_of(uint32_t n)
+{
+	struct unit_random rnd = { n };
+	struct chunk chunk;
+
+	unit_fill(&rnd, &chunk, sizeof(chunk));
+	return chunk;
+}
+
+static struct cr_id id_of(const struct cr_repo *repo, uint32_t n)
+{
+	const struct cr_domain_keys *domain = cr_keyring_domain_keys(
+		repo->ring, cr_keyring_domain(repo->ring));
+	struct chunk chunk = chunk_of(n);
+
+	return cr_chunk_id(&domain->id_key, CR_CHUNK_DATA, &chunk,
+			   sizeof(chunk));
+}
+
+static struct cr_uid last_pack;
+
+static int packed(void *arg, const struct cr_packed *p)
+{
+	(void)arg;
+	last_pack = p->header->pack;
+	return 0;
+}
+
+/*
+ * Publish chunks 0 to 11 as the key of @repo.  With @liar, chunk 0 has the
+ * bytes of another, under its own name.
+ */
+static struct cr_uid publish(const struct cr_repo *repo, bool liar)
+{
+	struct cr_packer_options options = { .repo = repo,
+					     .storage = made.w,
+					     .kind = CR_PACK_DATA,
+					     .target = CR_PACK_DATA_TARGET,
+					     .packed = packed };
+	cr_cleanup(cr_open_block_release) struct cr_open_block block = { 0 };
+	struct cr_compressor *comp = NULL;
+	struct cr_packer *packer = NULL;
+
+	session_ok(cr_compressor_new(1, &comp));
+	session_ok(cr_packer_new(&options, &packer));
+	for (uint32_t n = 0; n < CHUNKS; n++) {
+		struct chunk chunk = chunk_of(liar && n == 0 ? 99 : n);
+		struct cr_id id = id_of(repo, n);
+
+		session_ok(
+			cr_open_block_add(&block, CR_CHUNK_DATA, &id,
+					  (struct cr_piece)CR_PIECE(&chunk)));
+		if (n % 4 == 3) /* three blocks */
+			session_ok(cr_packer_put(packer, &block, comp));
+	}
+	session_ok(cr_packer_finish(packer));
+	cr_packer_free(packer);
+	cr_compressor_free(comp);
+	return last_pack;
+}
+
+static void sync_index(void)
+{
+	struct cr_index_sync_stats stats;
+
+	session_ok(cr_index_sync(made.repo, ses.index, true, &stats));
+}
+
+static void flip(const struct cr_uid *pack, off_t at)
+{
+	char name[CR_PACK_NAME_LEN], path[CR_PACK_NAME_LEN + 8];
+	uint8_t byte;
+	int fd;
+
+	cr_pack_name(CR_PACK_DATA, pack, name);
+	(void)snprintf(path, sizeof(path), "repo/%s", name);
+	assert_int_equal(chmod(folder_path(&made.folder, path).text, 0600), 0);
+	fd = open(folder_path(&made.folder, path).text, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	assert_int_equal(close(fd), 0);
+}
+
+static int get(uint32_t n, const struct cr_hint *hint)
+{
+	struct cr_id id = id_of(made.repo, n);
+	struct chunk want = chunk_of(n);
+	struct cr_pin pin;
+	int r = cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA, &id, hint,
+			      &pin, NULL);
+
+	if (r < 0)
+		return r;
+	assert_int_equal(pin.bytes.len, sizeof(want));
+	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
+	cr_pin_release(&pin);
+	return 0;
+}
+
+/* ---- Where it looks
+ * ----------------------------------------------------------- */
+
+static void a_hint_is_followed_and_a_stale_one_forgiven(void **state)
+{
+	struct cr_uid pack = publish(made.repo, false);
+	struct cr_hint cases[] = {
+		{ pack, 1, 1 },	 /* chunk 5 */
+		{ pack, 1, 2 },	 /* another chunk */
+		{ pack, 7, 0 },	 /* no such block */
+		{ pack, 1, 70 }, /* no such slot */
+		{ { { 1 } }, 1, 1 }, { { { 0 } }, 0, 0 },
+	};
+
+	(void)state;
+	looker_init(made.repo, NULL, &look);
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++)
+		assert_int_equal(get(5, &cases[i]), 0);
+	assert_true(looker_stats(&look).hints_followed >= 1);
+}
+
+static void without_an_index_packs_are_searched(void **state)
+{
+	(void)state;
+	(void)publish(made.repo, false);
+	looker_init(made.repo, NULL, &look);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		assert_int_equal(get(n, NULL), 0);
+	assert_int_equal(get(CHUNKS, NULL), -CR_EMISSING);
+	unit_assert_said("is in no pack");
+}
+
+static void a_repository_without_any_pack_lacks_it(void **state)
+{
+	(void)state;
+	(void)nftw(folder_path(&made.folder, "repo/packs").text,
+		   folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	looker_init(made.repo, ses.index, &look);
+	assert_int_equal(get(0, NULL), -CR_EMISSING);
+}
+
+/* Give the index rows that say another thing than the footer. */
+static void lie(const struct cr_uid *of, const struct cr_uid *about,
+		uint32_t shift)
+{
+	cr_cleanup(cr_pack_closep) struct cr_pack *pack = NULL;
+	struct cr_footer_chunk chunk[CHUNKS];
+	struct cr_footer footer;
+	struct cr_pack_facts facts;
+	uint32_t number;
+
+	session_ok(cr_pack_open(made.repo, CR_PACK_DATA, of, &pack));
+	footer = *cr_pack_footer(pack);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		chunk[n] = footer.chunk[(n + shift) % CHUNKS];
+	footer.chunk = chunk;
+	session_ok(cr_index_pack_number(ses.index, about, &number));
+	session_ok(cr_index_pack(ses.index, number, &facts));
+	session_ok(cr_index_add_pack(ses.index, &facts, &footer, &number));
+}
+
+static void a_lying_index_gives_no_wrong_bytes(void **state)
+{
+	struct cr_uid pack = publish(made.repo, false);
+
+	(void)state;
+	sync_index();
+	lie(&pack, &pack, 1);
+	looker_init(made.repo, ses.index, &look);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		assert_int_equal(get(n, NULL), 0);
+}
+
+/* Rows that name another pack alone: every pack is asked, then. */
+static void an_index_that_names_the_wrong_pack_is_not_the_end(void **state)
+{
+	struct cr_repo *other;
+	struct cr_credentials cred;
+	struct cr_uid key, pack, wrong;
+	uint32_t number;
+
+	(void)state;
+	pack = publish(made.repo, false);
+	cred = made_add_put(&made, "web", &key);
+	other = made_open(&made, &cred);
+	wrong = publish(other, false);
+	sync_index();
+	lie(&pack, &wrong, 0);
+	/* And the true rows are lost. */
+	session_ok(cr_index_pack_number(ses.index, &pack, &number));
+	{
+		struct cr_pack_facts facts;
+
+		session_ok(cr_index_pack(ses.index, number, &facts));
+		session_ok(cr_index_drop_pack(ses.index, number));
+		session_ok(cr_index_add_pack(ses.index, &facts, NULL, &number));
+	}
+	looker_init(made.repo, ses.index, &look);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		assert_int_equal(get(n, NULL), 0);
+	cr_repo_close(other);
+	cr_secret_release(&cred.key_file);
+}
+
+/* ---- Which copy
+ * ---------------------------------------------------------------- */
+
+static void a_damaged_copy_is_passed_over(void **state)
+{
+	struct cr_uid first = publish(made.repo, false);
+	struct cr_uid second = publish(made.repo, false);
+
+	(void)state;
+	sync_index();
+	flip(&first, 300);	    /* block 0 */
+	flip(&second, 300 + 20480); /* block 1 */
+	looker_init(made.repo, ses.index, &look);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		assert_int_equal(get(n, NULL), 0);
+	/* Both: the first one's story is told. */
+	flip(&second, 300);
+	looker_release(&look);
+	looker_init(made.repo, ses.index, &look);
+	assert_int_equal(get(0, NULL), -CR_EAUTH);
+	unit_assert_said("block 0");
+	assert_int_equal(get(9, NULL), 0);
+}
+
+static void a_pack_that_is_gone_is_passed_over(void **state)
+{
+	struct cr_uid first = publish(made.repo, false);
+	char name[CR_PACK_NAME_LEN], path[CR_PACK_NAME_LEN + 8];
+
+	(void)state;
+	(void)publish(made.repo, false);
+	sync_index();
+	cr_pack_name(CR_PACK_DATA, &first, name);
+	(void)snprintf(path, sizeof(path), "repo/%s", name);
+	assert_int_equal(unlink(folder_path(&made.folder, path).text), 0);
+	looker_init(made.repo, ses.index, &look);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		assert_int_equal(get(n, NULL), 0);
+}
+
+/* ---- Who signed
+ * ----------------------------------------------------------------- */
+
+/* A put key that shares the owner's domain, so that names of chunks are equal.
+ */
+static struct cr_credentials add_sharer(struct cr_uid *key)
+{
+	const char *source = "web";
+	struct cr_key_request request = { .role = CR_ROLE_PUT,
+					  .label = "web",
+					  .source = &source,
+					  .sources = 1,
+					  .share = cr_keyring_id(
+						  made.repo->ring) };
+
+	return made_add(&made, &request, key);
+}
+
+static void bytes_another_writer_signed_are_hashed(void **state)
+{
+	struct cr_credentials cred;
+	struct cr_repo *other;
+	struct cr_uid key;
+
+	(void)state;
+	cred = add_sharer(&key);
+	other = made_open(&made, &cred);
+	(void)publish(other, true);
+	looker_init(made.repo, NULL, &look);
+	/* The view is the owner's: chunk 0 is refused, the others are true. */
+	for (int twice = 0; twice < 2; twice++) {
+		assert_int_equal(get(0, NULL), -CR_ECORRUPT);
+		unit_assert_said("block 0 slot 0 is not");
+		for (uint32_t n = 1; n < CHUNKS; n++)
+			assert_int_equal(get(n, NULL), 0);
+	}
+	/* A true copy beside it is found. */
+	(void)publish(made.repo, false);
+	looker_release(&look);
+	looker_init(made.repo, NULL, &look);
+	assert_int_equal(get(0, NULL), 0);
+	cr_repo_close(other);
+	cr_secret_release(&cred.key_file);
+}
+
+static void packs_of_a_revoked_writer_do_not_count(void **state)
+{
+	struct cr_credentials cred;
+	struct cr_repo *other;
+	struct cr_uid key;
+
+	(void)state;
+	cred = add_sharer(&key);
+	other = made_open(&made, &cred);
+	(void)publish(other, false);
+	looker_init(made.repo, NULL, &look);
+	assert_int_equal(get(3, NULL), 0);
+	looker_release(&look);
+	session_ok(cr_key_revoke(made.repo, made.w, &key, NULL, false));
+	made_reopen(&made);
+	looker_init(made.repo, NULL, &look);
+	assert_true(get(3, NULL) < 0);
+	cr_repo_close(other);
+	cr_secret_release(&cred.key_file);
+}
+
+/* ---- Many threads
+ * ----------------------------------------------------------------- */
+
+static void *get_all(void *arg)
+{
+	struct unit_random rnd = { *(uint64_t *)arg };
+	long failed = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		uint32_t n = unit_below(&rnd, CHUNKS);
+		struct cr_id id = id_of(made.repo, n);
+		struct chunk want = chunk_of(n);
+		struct cr_pin pin;
+
+		if (cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA, &id,
+				  NULL, &pin, NULL) < 0) {
+			failed++;
+			continue;
+		}
+		failed += pin.bytes.len != sizeof(want) ||
+			  memcmp(pin.bytes.bytes, &want, sizeof(want)) != 0;
+		cr_pin_release(&pin);
+	}
+	return (void *)failed;
+}
+
+static void threads_share_a_reader_and_decode_each_block_once(void **state)
+{
+	enum { THREADS = 8 };
+	pthread_t thread[THREADS];
+	uint64_t seed[THREADS];
+
+	(void)state;
+	(void)publish(made.repo, false);
+	sync_index();
+	looker_init(made.repo, ses.index, &look);
+	for (int i = 0; i < THREADS; i++) {
+		seed[i] = (uint64_t)i;
+		assert_int_equal(
+			pthread_create(&thread[i], NULL, get_all, &seed[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		void *failed;
+
+		assert_int_equal(pthread_join(thread[i], &failed), 0);
+		assert_null(failed);
+	}
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_hint_is_followed_and_a_stale_one_forgiven),
+		TEST(without_an_index_packs_are_searched),
+		TEST(a_repository_without_any_pack_lacks_it),
+		TEST(a_lying_index_gives_no_wrong_bytes),
+		TEST(an_index_that_names_the_wrong_pack_is_not_the_end),
+		TEST(a_damaged_copy_is_passed_over),
+		TEST(a_pack_that_is_gone_is_passed_over),
+		TEST(bytes_another_writer_signed_are_hashed),
+		TEST(packs_of_a_revoked_writer_do_not_count),
+		TEST(threads_share_a_reader_and_decode_each_block_once),
+	};
+
+	if (cr_sodium_init() < 0)
+		return EXIT_FAILURE;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
