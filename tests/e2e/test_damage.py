@@ -214,7 +214,6 @@ def test_key_lists(damaged):
             check_restored(damaged, repo, [])
 
 
-@pytest.mark.main
 def test_segments(damaged):
     for name, at in damaged.every_flip('index'):
         repo = damaged.new_state(damaged.repo) if at else damaged.repo
@@ -243,8 +242,7 @@ def test_manifests(damaged):
         shutil.rmtree(target)
 
 
-@pytest.mark.parametrize('kind', [
-    'packs/data', pytest.param('packs/meta', marks=pytest.mark.main)])
+@pytest.mark.parametrize('kind', ['packs/data', 'packs/meta'])
 def test_packs(damaged, kind):
     """Snapshots and paths are named, and exactly those cannot be read."""
     costs = 0
@@ -264,6 +262,7 @@ def test_packs(damaged, kind):
     assert costs > 0
 
 
+@pytest.mark.main
 def test_packs_by_structure(damaged):
     """Without --read-data: what is no content, and all directories."""
     for path in damaged.repo.files('packs'):
