@@ -24,6 +24,7 @@ static const struct cr_command *const table[] = {
 	&cr_command_ls,
 	&cr_command_cat,
 	&cr_command_restore,
+	&cr_command_export,
 	&cr_command_stats,
 	&cr_command_verify,
 	&cr_command_diff,

@@ -346,11 +346,10 @@ static int restore(struct cr_restore *run)
 	run->each = cr_restore_item;
 	r = cr_restore_walk(run, false);
 	if (r == 0)
+		r = cr_restore_settle_later(run);
+	if (r == 0)
 		r = finish(run);
-	if (r < 0 || run->opt->dry_run)
-		return r;
-	r = cr_links_settle(run);
-	return r < 0 ? r : sync_target(run);
+	return r < 0 || run->opt->dry_run ? r : sync_target(run);
 }
 
 static int verify(struct cr_restore *run)

@@ -214,7 +214,7 @@ static int finish(struct making *m)
 		return 0;
 	if (e->has & CR_HAS_LINK && e->nlink > 1)
 		return e->has & CR_HAS_FLAGS
-			       ? cr_links_later(m->run->links, m->item, &m->at)
+			       ? cr_restore_later(m->run, m->item, &m->at)
 			       : 0;
 	return cr_restore_flags(m->run, m->item, m->fd);
 }

@@ -21,10 +21,11 @@
 #include "store/base/buf.h"
 #include "store/base/pattern.h"
 #include "store/read/file.h"
+#include "tools/link_groups.h"
 #include "tools/restore.h"
 #include "tools/target.h"
 
-struct cr_links;
+struct cr_later;
 struct cr_progress;
 struct cr_rdir;
 
@@ -124,8 +125,9 @@ struct cr_restore {
 	atomic_bool once[CR_ONCES];
 	atomic_bool stopped;
 	pthread_mutex_t lock;
-	int error;	    /* under: lock; what stopped it */
-	char why[512];	    /* under: lock */
+	int error;		/* under: lock; what stopped it */
+	char why[512];		/* under: lock */
+	struct cr_later *later; /* owned; under: lock */
 	struct cr_buf done; /* under: lock; bits by ordinal: to be verified */
 	char current[256];  /* under: lock; for the progress line */
 };
@@ -266,46 +268,16 @@ cr_must_check int cr_restore_flags(struct cr_restore *run,
 
 /* ---- restore_links.c */
 
-enum cr_link_turn {
-	CR_LINK_FIRST, /* restore it, then call cr_links_done() */
-	CR_LINK_READY, /* link to what was found */
-	CR_LINK_LOST,  /* the file is damaged, that was said */
-};
-
-/* Where the file of a group lies. */
-struct cr_link_at {
-	struct cr_buf path; /* owned, terminated; below the target */
-	dev_t device;
-	ino_t inode;
-};
-void cr_link_at_release(struct cr_link_at *at);
-
-cr_must_check int cr_links_new(struct cr_links **ret);
-void cr_links_free(struct cr_links *links);
-/*
- * Whose turn it is in the group of @entry; waits while another thread restores
- * the file.  With @again *@at is what no link can be made to: FIRST, unless
- * there is another by now.  The turn, or -ENOMEM.
- */
-cr_must_check int cr_links_claim(struct cr_links *links,
-				 const struct cr_entry *entry, bool again,
-				 struct cr_link_at *at);
-/*
- * After FIRST: it lies at @at, which is taken; or (@at NULL) the next is the
- * first, or @lost, damaged for all of the group.
- */
-void cr_links_done(struct cr_links *links, const struct cr_entry *entry,
-		   struct cr_link_at *at, bool lost);
 /* Open the directory of @at below the target, and its name in it.  -errno. */
 cr_must_check int cr_link_at_open(const struct cr_restore *run,
 				  const struct cr_link_at *at, int *dir,
 				  const char **name);
 /* Remember the inode flags of @item, a file of a group, that lies at @at. */
-cr_must_check int cr_links_later(struct cr_links *links,
-				 const struct cr_ritem *item,
-				 const struct cr_link_at *at);
-/* Every link is made: set those flags. */
-cr_must_check int cr_links_settle(struct cr_restore *run);
+cr_must_check int cr_restore_later(struct cr_restore *run,
+				   const struct cr_ritem *item,
+				   const struct cr_link_at *at);
+/* Every link is made: set those flags.  After a stop, only forget them. */
+cr_must_check int cr_restore_settle_later(struct cr_restore *run);
 
 /* ---- restore_verify.c */
 
