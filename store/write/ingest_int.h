@@ -40,15 +40,16 @@ struct cr_item {
 	struct cr_known_file known; /* files: what is known or found out */
 	struct cr_buf xattrs;	    /* owned: the set */
 	struct cr_buf target;	    /* owned: of a symlink */
-	uint8_t marks;
-	bool read;	     /* a worker is to read it */
-	bool changed;	     /* it was known, as something else */
-	bool linked;	     /* read in this run, under another name */
-	bool racy;	     /* too young to be trusted next time */
-	bool gone;	     /* not stored: vanished, unreadable */
-	struct cr_id dir_id; /* directories, when encoded */
+	bool read;		    /* a worker is to read it */
+	bool changed;		    /* it was known, as something else */
+	bool linked;		    /* read in this run, under another name */
+	struct cr_id dir_id;	    /* directories, when encoded */
 	struct cr_hint dir_hint;
 	uint8_t dir_content;
+	/* The worker's, where it is to be read; so is all above but @read. */
+	uint8_t marks;
+	bool racy; /* too young to be trusted next time */
+	bool gone; /* not stored: vanished, unreadable */
 };
 
 /* Up to SLICE_ITEMS neighbours in one directory. */

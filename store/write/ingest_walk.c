@@ -312,7 +312,10 @@ static int next_dir(struct cr_walker *w, struct cr_frame *frame,
 	while (frame->next_item < slice->items) {
 		struct cr_item *item = &slice->item[frame->next_item++];
 
-		if (item->st.entry.type != CR_ENTRY_DIRECTORY || item->gone)
+		/* What is read is the workers': only the rest may be looked at.
+		 */
+		if (item->read || item->gone ||
+		    item->st.entry.type != CR_ENTRY_DIRECTORY)
 			continue;
 		if (may_enter(w, frame, item)) {
 			*ret = item;
