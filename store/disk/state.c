@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +16,9 @@
 #include "store/base/error.h"
 #include "store/base/hex.h"
 #include "store/base/io.h"
+
+/* How often one who waits for the lock looks: 100 ms. */
+#define LOCK_RETRY_NS 100000000
 
 struct cr_state {
 	int fd;
@@ -268,6 +273,30 @@ static int open_lock(struct cr_state *state)
 	return 0;
 }
 
+/*
+ * Try until it can be had.  Signals are let in only while we sleep: none can
+ * come between the last look and a wait that does not end.
+ */
+static int wait_for_lock(const struct cr_state *state, const char *who,
+			 void (*waiting)(const char *who))
+{
+	const struct timespec pause = { .tv_nsec = LOCK_RETRY_NS };
+	sigset_t all, before;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (waiting)
+		waiting(who);
+	do {
+		r = ppoll(NULL, 0, &pause, &before) < 0 ? -errno : 0;
+		if (r == 0)
+			r = ofd_lock(state->lock_fd, F_OFD_SETLK, F_WRLCK);
+	} while (r == -EAGAIN || r == -EACCES);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 int cr_state_lock(struct cr_state *state, bool wait,
 		  void (*waiting)(const char *who))
 {
@@ -283,9 +312,7 @@ int cr_state_lock(struct cr_state *state, bool wait,
 		say_holder(state, who, sizeof(who));
 		if (!wait)
 			return cr_fail(CR_ELOCKED, "%s", who);
-		if (waiting)
-			waiting(who);
-		r = ofd_lock(state->lock_fd, F_OFD_SETLKW, F_WRLCK);
+		r = wait_for_lock(state, who, waiting);
 	}
 	if (r == -EINTR)
 		return r;
