@@ -214,7 +214,7 @@ static int count_pack(const char *path, const struct stat *st, int type,
 static void chunks_fill_a_pack_before_its_footer_outgrows_its_bound(
 	void **state)
 {
-	enum { CHUNKS = 300000 };
+	enum { CHUNKS = 400000 };
 
 	(void)state;
 	for (uint32_t n = 0; n < CHUNKS; n++)
