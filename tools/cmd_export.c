@@ -12,9 +12,9 @@ const struct cr_command cr_command_export = {
 	.name = "export",
 	.help = "Write a snapshot, or a part of it, as a tar archive",
 	.more = "The archive goes to standard output.  To unpack it whole, as "
-		"root: tar --extract --preserve-permissions --numeric-owner "
-		"--acls --xattrs --xattrs-include='*', or bsdtar -xp.  Owners "
-		"are numbers; sockets and inode flags are left out.",
+		"root: tar -xp --numeric-owner --acls --xattrs "
+		"--xattrs-include='*' -f -, or bsdtar -xp --numeric-owner.  "
+		"Owners are numbers; sockets and inode flags are left out.",
 	.operands = "SNAPSHOT[:PATH]",
 	.example = "export latest:/srv | ssh root@new tar -C /srv -xp",
 	.least = 1,
