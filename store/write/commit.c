@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "store/base/buf.h"
 #include "store/base/error.h"
@@ -14,17 +15,25 @@
 
 #define TRIES 16 /* at the name of a manifest, should a twin be faster */
 
-/* This writer's manifests, by their plain heads. */
-struct mine {
+/* The plain heads of the manifests that bear on where the next one goes. */
+struct heads {
 	const struct cr_repo *repo;
-	struct cr_buf heads; /* struct cr_manifest_head */
+	const struct cr_uid *writer; /* whose are being listed */
+	struct cr_buf *list;	     /* where to */
+	struct cr_buf mine;	     /* struct cr_manifest_head; this key's */
+	struct cr_buf others;	     /* of keys that may write the source too */
 };
+
+static void heads_release(struct heads *heads)
+{
+	cr_buf_release(&heads->mine);
+	cr_buf_release(&heads->others);
+}
 
 static int read_head(void *arg, const char *name, uint64_t size)
 {
-	cr_cleanup(cr_stored_closep) struct cr_stored *stored = NULL;
-	struct mine *mine = arg;
-	struct cr_uid_hex writer = cr_uid_hex(cr_keyring_id(mine->repo->ring));
+	struct heads *heads = arg;
+	struct cr_uid_hex writer = cr_uid_hex(heads->writer);
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
 	struct cr_manifest_head head;
 	char object[CR_MANIFEST_NAME_LEN];
@@ -37,7 +46,7 @@ static int read_head(void *arg, const char *name, uint64_t size)
 				   &seq) < 0)
 		return 0;
 	cr_manifest_name(&who, &incarnation, seq, object);
-	r = cr_storage_get(mine->repo->storage, object, CR_MANIFEST_MAX,
+	r = cr_storage_get(heads->repo->storage, object, CR_MANIFEST_MAX,
 			   &bytes);
 	if (r == -ENOMEM)
 		return r;
@@ -49,42 +58,74 @@ static int read_head(void *arg, const char *name, uint64_t size)
 						  .time = INT64_MIN };
 	head.incarnation = incarnation;
 	head.seq = seq;
-	cr_buf_put(&mine->heads, &head, sizeof(head));
-	return cr_buf_error(&mine->heads);
+	cr_buf_put(heads->list, &head, sizeof(head));
+	return cr_buf_error(heads->list);
 }
 
-static int list_mine(const struct cr_repo *repo, struct mine *mine)
+static int list_heads(struct heads *heads, const struct cr_uid *writer,
+		      struct cr_buf *list)
 {
 	char prefix[16 + 2 * CR_UID_LEN];
 
-	mine->repo = repo;
+	heads->writer = writer;
+	heads->list = list;
 	(void)snprintf(prefix, sizeof(prefix), "snapshots/%s",
-		       cr_uid_hex(cr_keyring_id(repo->ring)).text);
-	return cr_storage_list(repo->storage, prefix, false, read_head, mine);
+		       cr_uid_hex(writer).text);
+	return cr_storage_list(heads->repo->storage, prefix, false, read_head,
+			       heads);
+}
+
+/* A revoked key wrote what still counts. */
+static bool may_write(const struct cr_roster_key *key, struct cr_piece source)
+{
+	for (uint32_t i = 0; i < key->sources; i++)
+		if (strlen(key->source[i]) == source.len &&
+		    memcmp(key->source[i], source.bytes, source.len) == 0)
+			return true;
+	return key->role == CR_ROLE_OWNER;
+}
+
+static int read_heads(const struct cr_repo *repo, struct cr_piece source,
+		      struct heads *heads)
+{
+	const struct cr_uid *me = cr_keyring_id(repo->ring);
+	const struct cr_roster *roster = &repo->roster;
+	int r;
+
+	heads->repo = repo;
+	r = list_heads(heads, me, &heads->mine);
+	for (uint32_t i = 0; i < roster->keys && r == 0; i++)
+		if (!cr_uid_equal(&roster->key[i].id, me) &&
+		    may_write(&roster->key[i], source))
+			r = list_heads(heads, &roster->key[i].id,
+				       &heads->others);
+	return r;
+}
+
+static bool taken(const struct cr_buf *list, int64_t time)
+{
+	const struct cr_manifest_head *head = (const void *)list->bytes;
+
+	for (size_t i = 0; i < list->len / sizeof(*head); i++)
+		if (head[i].time == time)
+			return true;
+	return false;
 }
 
 /* The first free second from @time. */
-static int64_t free_time(const struct mine *mine, int64_t time)
+static int64_t free_time(const struct heads *heads, int64_t time)
 {
-	const struct cr_manifest_head *head = (const void *)mine->heads.bytes;
-	size_t n = mine->heads.len / sizeof(*head);
-	bool taken;
-
-	do {
-		taken = false;
-		for (size_t i = 0; i < n && !taken; i++)
-			taken = head[i].time == time;
-		time += taken;
-	} while (taken);
+	while (taken(&heads->mine, time) || taken(&heads->others, time))
+		time++;
 	return time;
 }
 
 /* Whether @head, from our state, is the end of its incarnation. */
-static bool is_end(const struct mine *mine, const struct cr_head *known)
+static bool is_end(const struct heads *heads, const struct cr_head *known)
 {
-	const struct cr_manifest_head *head = (const void *)mine->heads.bytes;
+	const struct cr_manifest_head *head = (const void *)heads->mine.bytes;
 
-	for (size_t i = 0; i < mine->heads.len / sizeof(*head); i++)
+	for (size_t i = 0; i < heads->mine.len / sizeof(*head); i++)
 		if (cr_uid_equal(&head[i].incarnation, &known->incarnation) &&
 		    head[i].seq > known->seq)
 			return false;
@@ -95,16 +136,16 @@ static bool is_end(const struct mine *mine, const struct cr_head *known)
  * Begin a new incarnation: the state is lost, or older than the chain (a
  * machine was restored from an image).  It follows the newest we can see.
  */
-static int new_incarnation(const struct mine *mine,
+static int new_incarnation(const struct heads *heads,
 			   struct cr_manifest_head *next)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
-	const struct cr_manifest_head *head = (const void *)mine->heads.bytes;
+	const struct cr_manifest_head *head = (const void *)heads->mine.bytes;
 	const struct cr_manifest_head *last = NULL;
 	char object[CR_MANIFEST_NAME_LEN];
 	int r;
 
-	for (size_t i = 0; i < mine->heads.len / sizeof(*head); i++)
+	for (size_t i = 0; i < heads->mine.len / sizeof(*head); i++)
 		if (!last || head[i].time > last->time ||
 		    (head[i].time == last->time && head[i].seq > last->seq))
 			last = &head[i];
@@ -113,7 +154,7 @@ static int new_incarnation(const struct mine *mine,
 	if (!last)
 		return 0;
 	cr_manifest_name(&next->writer, &last->incarnation, last->seq, object);
-	r = cr_storage_get(mine->repo->storage, object, CR_MANIFEST_MAX,
+	r = cr_storage_get(heads->repo->storage, object, CR_MANIFEST_MAX,
 			   &bytes);
 	if (r == 0)
 		next->prev = cr_hash_bytes("manifest", bytes.bytes, bytes.len);
@@ -121,18 +162,18 @@ static int new_incarnation(const struct mine *mine,
 }
 
 /* Where the chain goes on. */
-static int place(const struct mine *mine, const struct cr_state *state,
+static int place(const struct heads *heads, const struct cr_state *state,
 		 struct cr_manifest_head *next)
 {
-	cr_cleanup(cr_heads_release) struct cr_heads heads = { 0 };
+	cr_cleanup(cr_heads_release) struct cr_heads seen = { 0 };
 	const struct cr_head *known;
-	int r = cr_heads_load(state, &heads);
+	int r = cr_heads_load(state, &seen);
 
 	if (r < 0)
 		return r;
-	known = cr_heads_find(&heads, &next->writer);
-	if (!known || !is_end(mine, known))
-		return new_incarnation(mine, next);
+	known = cr_heads_find(&seen, &next->writer);
+	if (!known || !is_end(heads, known))
+		return new_incarnation(heads, next);
 	next->incarnation = known->incarnation;
 	next->seq = known->seq + 1;
 	next->prev = known->hash;
@@ -183,19 +224,20 @@ static int remember(struct cr_state *state, const struct cr_manifest_head *head,
 }
 
 static int try_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
-		      const struct cr_state *state, const struct cr_buf *body,
-		      struct cr_manifest_head *head, struct cr_id *id)
+		      const struct cr_state *state, struct cr_piece source,
+		      const struct cr_buf *body, struct cr_manifest_head *head,
+		      struct cr_id *id)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
-	struct mine mine = { 0 };
+	struct heads heads = { 0 };
 	char object[CR_MANIFEST_NAME_LEN];
-	int r = list_mine(repo, &mine);
+	int r = read_heads(repo, source, &heads);
 
 	if (r == 0) {
-		head->time = free_time(&mine, head->time);
-		r = place(&mine, state, head);
+		head->time = free_time(&heads, head->time);
+		r = place(&heads, state, head);
 	}
-	cr_buf_release(&mine.heads);
+	heads_release(&heads);
 	if (r == 0)
 		r = encode(repo, body, head, &bytes);
 	if (r < 0)
@@ -226,7 +268,8 @@ int cr_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
 			.writer = *cr_keyring_id(repo->ring),
 			.time = time,
 		};
-		r = try_commit(repo, storage, state, &body, head, snapshot);
+		r = try_commit(repo, storage, state, manifest->source, &body,
+			       head, snapshot);
 		if (r != -EEXIST)
 			break;
 	}

@@ -16,11 +16,19 @@ TYPES = {'file': 'f', 'directory': 'd', 'symlink': 'l', 'fifo': 'p'}
 DAMAGES = sorted(path.parent.name for path in GOLDEN.glob('broken-*/*.json'))
 
 
+def key_file(name, folder):
+    """A copy that only its owner can read: git keeps no such mode."""
+    copy = folder / name
+    shutil.copyfile(V1 / name, copy)
+    copy.chmod(0o600)
+    return copy
+
+
 @pytest.fixture(name='golden')
 def fixture_golden(tmp_path):
     """A copy of the healthy repository, opened by its owner."""
     shutil.copytree(V1 / 'repository', tmp_path / 'repository')
-    return harness.Repo(tmp_path, key=V1 / 'owner.key')
+    return harness.Repo(tmp_path, key=key_file('owner.key', tmp_path))
 
 
 def hashes(name):
@@ -67,9 +75,11 @@ def test_its_files_are_as_they_were(golden, snapshot):
 
 
 def test_its_keys_keep_their_roles(golden):
-    reader = golden.with_key(V1 / 'read.key', golden.folder / 'reader')
+    reader = golden.with_key(key_file('read.key', golden.folder),
+                             golden.folder / 'reader')
     assert len(reader.snapshots()) == 3
-    writer = golden.with_key(V1 / 'put.key', golden.folder / 'writer')
+    writer = golden.with_key(key_file('put.key', golden.folder),
+                             golden.folder / 'writer')
     writer.caprock('snapshots', rc=13)
     source = harness.write(golden.folder / 'tree/new', b'n' * 1000).parent
     writer.backup(source, source='web')

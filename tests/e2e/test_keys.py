@@ -126,6 +126,15 @@ def test_a_revoked_key_is_out(repo, tree):
     assert len(repo.snapshots()) == 2
 
 
+def test_a_second_is_taken_once_whoever_takes_it(repo, tree):
+    repo.backup('--time', '2024-05-06T07:08:09Z', tree, source='web')
+    put = add_key(repo, 'web', 'put', '--source', 'web')
+    put.backup('--time', '2024-05-06T07:08:09Z', tree, source='web')
+    put.backup('--time', '2024-05-06T07:08:09Z', tree, source='web')
+    assert [line['time'] for line in repo.snapshots()] == [
+        f'2024-05-06T07:08:{second:02}Z' for second in (9, 10, 11)]
+
+
 def test_revoked_from_a_snapshot_on(repo, tree):
     put = add_key(repo, 'web', 'put', '--source', 'web')
     first = put.backup(tree, source='web')['snapshot']
