@@ -286,6 +286,7 @@ class Keys:
         cur.zero(2)
         slot["passes"], slot["mib"] = cur.number("I"), cur.number("I")
         slot["salt"] = cur.take(16)
+        slot["commitment"] = cur.take(32)
         if slot["method"] == 1:
             cur.need(1 <= slot["passes"] <= 20 and 64 <= slot["mib"] <= 4096,
                      "its Argon2id parameters are out of bounds")
@@ -297,6 +298,8 @@ class Keys:
         return slot
 
     def open_slot(self, slot, wrap):
+        if kdf(wrap, "slot-commit", slot["id"]) != slot["commitment"]:
+            raise Problem(f"{slot['path']}: another key wrapped it")
         plain = unseal(wrap, slot["nonce"], slot["ad"], slot["sealed"], slot["path"])
         bundle = parse_bundle(plain, slot["path"])
         if (bundle["key"], bundle["role"]) != (slot["key"], slot["role"]):

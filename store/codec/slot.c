@@ -77,6 +77,7 @@ int cr_slot_parse(struct cr_piece bytes, struct cr_slot *ret)
 	slot.argon.passes = cr_cursor_u32(&cur);
 	slot.argon.mib = cr_cursor_u32(&cur);
 	cr_cursor_bytes(&cur, slot.argon.salt, sizeof(slot.argon.salt));
+	slot.commitment = cr_cursor_id(&cur);
 	body_len = cr_cursor_u32(&cur);
 	if (cur.overrun || bytes.len > CR_SLOT_MAX ||
 	    cur.left != (uint64_t)body_len + CR_SEAL_OVERHEAD + CR_SIGN_LEN)

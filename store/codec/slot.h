@@ -13,7 +13,7 @@ enum cr_slot_method {
 	CR_SLOT_KEY_FILE = 2,
 };
 
-#define CR_SLOT_HEAD_LEN 92 /* up to and with the body's length */
+#define CR_SLOT_HEAD_LEN 124 /* up to and with the body's length */
 
 struct cr_slot {
 	struct cr_uid repository;
@@ -22,6 +22,7 @@ struct cr_slot {
 	uint8_t method; /* enum cr_slot_method */
 	uint8_t role;
 	struct cr_argon argon;
+	struct cr_id commitment;
 	struct cr_piece head;	/* borrowed: the associated data */
 	struct cr_piece sealed; /* borrowed: nonce, ciphertext, tag */
 	struct cr_id signed_hash;

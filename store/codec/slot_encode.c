@@ -18,6 +18,7 @@ void cr_slot_head_encode(const struct cr_slot *slot, uint32_t body_len,
 	cr_buf_u32(out, slot->argon.passes);
 	cr_buf_u32(out, slot->argon.mib);
 	cr_buf_put(out, slot->argon.salt, sizeof(slot->argon.salt));
+	cr_buf_put(out, slot->commitment.bytes, sizeof(slot->commitment.bytes));
 	cr_buf_u32(out, body_len);
 }
 

@@ -30,6 +30,10 @@ struct cr_sign_pk cr_bundle_owner(const struct cr_bundle *bundle);
 cr_must_check int cr_slot_wrap_key(const struct cr_slot *slot,
 				   struct cr_piece secret, struct cr_key *out);
 
+/* What a slot says of its wrap key. */
+struct cr_id cr_slot_commitment(const struct cr_uid *slot,
+				const struct cr_key *wrap);
+
 /* For cr_cleanup(). */
 void cr_key_wipe(struct cr_key *key);
 void cr_bundle_freep(struct cr_bundle **bundle);

@@ -317,6 +317,7 @@ int cr_slot_put(struct cr_storage_w *w, const struct cr_uid *repository,
 		&key);
 	if (r < 0)
 		return r;
+	slot.commitment = cr_slot_commitment(&slot.id, &key);
 	r = encode_slot(&slot, bundle, &key, &out);
 	if (r < 0)
 		return r;

@@ -139,10 +139,14 @@ static int unwrap(const struct search *search, const struct cr_slot *slot,
 	cr_cleanup(cr_bundle_freep) struct cr_bundle *bundle = NULL;
 	cr_cleanup(cr_buf_release) struct cr_buf plain = { 0 };
 	cr_cleanup(cr_key_wipe) struct cr_key wrap;
+	struct cr_id commitment;
 	int r = cr_slot_wrap_key(slot, search->secret, &wrap);
 
 	if (r < 0)
 		return r;
+	commitment = cr_slot_commitment(&slot->id, &wrap);
+	if (!cr_id_equal(&commitment, &slot->commitment))
+		return -CR_EAUTH;
 	r = cr_open_append(&wrap, slot->head, slot->sealed, &plain);
 	if (r < 0)
 		return r;

@@ -407,7 +407,10 @@ static void a_roster_must_fit_its_repository(void **state)
 	}
 }
 
-/* Wrap @bundle by the owner's key file in a slot whose head is @slot. */
+/*
+ * Wrap @bundle by the owner's key file in a slot whose head is @slot; what
+ * its commitment holds spoils the right one.
+ */
 static struct cr_credentials forge_slot(struct cr_slot *slot,
 					const struct cr_bundle *bundle)
 {
@@ -417,19 +420,22 @@ static struct cr_credentials forge_slot(struct cr_slot *slot,
 	size_t len = cr_bundle_encode(bundle, plain);
 	struct cr_signature sig;
 	struct cr_key key;
-	struct cr_id hash;
+	struct cr_id hash, commitment;
 	char name[64];
 
 	slot->method = CR_SLOT_KEY_FILE;
 	cr_random(slot->id.bytes, sizeof(slot->id.bytes));
-	cr_slot_head_encode(slot, (uint32_t)len, &buf);
-	assert_int_equal(cr_buf_reserve(&buf, 4096), 0);
 	assert_int_equal(
 		cr_slot_wrap_key(
 			slot,
 			(struct cr_piece){ cred.key_file.bytes, CR_KEY_LEN },
 			&key),
 		0);
+	commitment = cr_slot_commitment(&slot->id, &key);
+	for (size_t i = 0; i < sizeof(commitment.bytes); i++)
+		slot->commitment.bytes[i] ^= commitment.bytes[i];
+	cr_slot_head_encode(slot, (uint32_t)len, &buf);
+	assert_int_equal(cr_buf_reserve(&buf, 4096), 0);
 	assert_int_equal(cr_seal_append(&key,
 					(struct cr_piece){ buf.bytes, buf.len },
 					(struct cr_piece){ plain, len }, &buf),
@@ -449,14 +455,15 @@ static void a_slot_must_fit_its_bundle(void **state)
 {
 	static const struct {
 		const char *what;
-		uint8_t repository, key, role, bundle_role;
+		uint8_t repository, key, role, bundle_role, commitment;
 		int want;
 	} cases[] = {
-		{ "as it should be", 0, 0, 0, 0, 0 },
-		{ "of another repository", 1, 0, 0, 0, -CR_EKEY },
-		{ "of another key", 0, 1, 0, 0, -CR_ETAMPER },
-		{ "of another role", 0, 0, 1, 0, -CR_ETAMPER },
-		{ "both of another role", 0, 0, 1, 1, -CR_ECAPABILITY },
+		{ "as it should be", 0, 0, 0, 0, 0, 0 },
+		{ "of another repository", 1, 0, 0, 0, 0, -CR_EKEY },
+		{ "of another wrap key", 0, 0, 0, 0, 1, -CR_EKEY },
+		{ "of another key", 0, 1, 0, 0, 0, -CR_ETAMPER },
+		{ "of another role", 0, 0, 1, 0, 0, -CR_ETAMPER },
+		{ "both of another role", 0, 0, 1, 1, 0, -CR_ECAPABILITY },
 	};
 	struct cr_uid key;
 	struct cr_credentials read = made_add_read(&made, &key);
@@ -477,6 +484,7 @@ static void a_slot_must_fit_its_bundle(void **state)
 		slot.key.bytes[0] ^= cases[i].key;
 		slot.role = (uint8_t)(slot.role + cases[i].role);
 		bundle.role = (uint8_t)(bundle.role + cases[i].bundle_role);
+		slot.commitment.bytes[31] = cases[i].commitment;
 		cred = forge_slot(&slot, &bundle);
 		assert_int_equal(try_open(&cred), cases[i].want);
 	}

@@ -20,6 +20,7 @@ static struct cr_slot sample(void)
 	};
 
 	law_fill(slot.argon.salt, sizeof(slot.argon.salt), 4);
+	law_fill(slot.commitment.bytes, sizeof(slot.commitment.bytes), 5);
 	return slot;
 }
 
@@ -91,8 +92,8 @@ static void a_slot_out_of_bounds_is_refused(void **state)
 		  "bundle of 178 bytes" },
 		{ "a reserved byte", 62, 1, BAD, "reserved" },
 		{ "the other one", 63, 1, BAD, "reserved" },
-		{ "another length", 88, 177, BAD, "bundle of 177 bytes" },
-		{ "a length beyond", 91, 0xff, BAD, "bundle of" },
+		{ "another length", 120, 177, BAD, "bundle of 177 bytes" },
+		{ "a length beyond", 123, 0xff, BAD, "bundle of" },
 	};
 
 	(void)state;

@@ -275,13 +275,22 @@ static void one_source_at_one_time_twice_is_tampering(void **state)
 	struct cr_repo *repo;
 	struct cr_uid key;
 
+	struct made_snapshot s;
+	struct folder_path aside, path;
+
 	(void)state;
-	(void)commit_as(made.repo, "a", "web", 1000);
+	s = commit_as(made.repo, "a", "web", 1000);
 	cred = made_add_put(&made, "web", &key);
 	repo = made_open(&made, &cred);
 	assert_seen(NULL, 1, 0, NULL);
+	/* Who sees the other's takes the next second. */
+	path = object_path(&s);
+	aside = folder_path(&made.folder, "aside");
+	assert_int_equal(rename(path.text, aside.text), 0);
 	(void)commit_as(repo, "put", "web", 1000);
-	assert_seen(NULL, 2, 0, "one source and one time");
+	assert_int_equal(rename(aside.text, path.text), 0);
+	assert_int_equal(commit_as(repo, "put", "web", 1000).head.time, 1001);
+	assert_seen(NULL, 3, 0, "one source and one time");
 	cr_repo_close(repo);
 	cr_secret_release(&cred.key_file);
 }
