@@ -343,24 +343,35 @@ class Keys:
         self.owner = self.ed if self.role == OWNER else bundle["owner"]
 
     def read_rosters(self):
-        """4.3: every roster, from the first to the one in force."""
+        """4.3: every roster; only the one in force must be intact."""
         folder = f"{self.root}/keys/roster"
-        names = names_in(folder)
-        if not names or sorted(names) != sorted(str(i + 1) for i in range(len(names))):
-            raise Problem(f"{folder}: the rosters do not count from 1 without gaps")
+        newest = max((int(n) for n in names_in(folder) if re.match(r"[1-9][0-9]*\Z", n)), default=0)
+        if not newest:
+            raise Problem(f"{folder}: there is no roster")
         before = bytes(32)
-        for n in range(1, len(names) + 1):
-            path = f"{folder}/{n}"
-            data = read_file(path, MIB)
-            cur = Cursor(data, path)
-            cur.constant(b"caprockO" + struct.pack("<I", 1) + self.repo_id + struct.pack("<Q", n),
-                         "magic, version, repository id or number")
+        for n in range(1, newest + 1):
+            try:
+                before = self.read_roster(f"{folder}/{n}", n, before)
+            except (OSError, Problem) as problem:
+                if n == newest:
+                    raise
+                complain(problem)
+                before = None
+
+    def read_roster(self, path, n, before):
+        """Roster n, which follows the one with the hash `before` (None: not known)."""
+        data = read_file(path, MIB)
+        cur = Cursor(data, path)
+        cur.constant(b"caprockO" + struct.pack("<I", 1) + self.repo_id + struct.pack("<Q", n),
+                     "magic, version, repository id or number")
+        if before is None:
+            cur.take(32)
+        else:
             cur.constant(before, "hash of the roster before it")
-            before = hash_("roster", data)
-            ad, nonce, sealed, check = sealed_object(data, path, cur, "", "sign-roster",
-                                                     "roster-sig")
-            check(self.owner)
-            self.parse_roster(unseal(self.roster_key, nonce, ad, sealed, path), path)
+        ad, nonce, sealed, check = sealed_object(data, path, cur, "", "sign-roster", "roster-sig")
+        check(self.owner)
+        self.parse_roster(unseal(self.roster_key, nonce, ad, sealed, path), path)
+        return hash_("roster", data)
 
     def parse_roster(self, body, path):
         """4.3: the body. The last one parsed stays."""

@@ -37,18 +37,38 @@ static uint64_t parse_number(const char *name)
 	return n;
 }
 
-static int note_newest(void *arg, const char *name, uint64_t size)
+/* More older ones than this cannot be missing: a name was forged. */
+#define GAPS_MAX 64
+
+struct names {
+	uint64_t newest;
+	uint64_t count;
+};
+
+static int note_name(void *arg, const char *name, uint64_t size)
 {
-	uint64_t *newest = arg;
+	struct names *names = arg;
+	uint64_t n = parse_number(name);
 
 	(void)size;
-	*newest = cr_max(*newest, parse_number(name));
+	names->newest = cr_max(names->newest, n);
+	names->count += n > 0;
 	return 0;
+}
+
+/* What an older roster may be: it is superseded, the newest says all. */
+static bool is_rot(const struct names *names, uint64_t n, int error)
+{
+	if (n == names->newest)
+		return false;
+	if (error == -CR_EMISSING)
+		return names->newest - names->count <= GAPS_MAX;
+	return error == -CR_ECORRUPT || error == -CR_EVERSION;
 }
 
 /*
  * Read roster @n: authentic, of this repository, and the one after @prev (NULL:
- * that one is damaged, so there is nothing to compare with).
+ * that one is damaged or gone, so there is nothing to compare with).
  */
 static int read_roster(const struct cr_storage *storage,
 		       const struct cr_roster_trust *trust, uint64_t n,
@@ -166,22 +186,19 @@ int cr_roster_chain_read(const struct cr_storage *storage,
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
 	const struct cr_id none = { 0 };
 	const struct cr_id *prev = &none;
-	uint64_t newest = 0;
+	struct names names = { 0 };
 	bool rotten;
 	int r;
 
-	r = cr_storage_list(storage, "keys/roster", false, note_newest,
-			    &newest);
+	r = cr_storage_list(storage, "keys/roster", false, note_name, &names);
 	if (r < 0)
 		return r;
-	if (newest == 0)
+	if (names.newest == 0)
 		return cr_fail(CR_EMISSING, "keys/roster/1: missing");
-	/* Upwards: a forged name far away costs nothing but a miss. */
-	while (chain.n < newest) {
+	while (chain.n < names.newest) {
 		cr_buf_clear(&bytes);
 		r = read_roster(storage, trust, chain.n + 1, prev, &bytes);
-		rotten = (r == -CR_ECORRUPT || r == -CR_EVERSION) &&
-			 chain.n + 1 < newest;
+		rotten = is_rot(&names, chain.n + 1, r);
 		if (rotten)
 			r = note_damage(&chain);
 		if (r == 0)
@@ -191,7 +208,7 @@ int cr_roster_chain_read(const struct cr_storage *storage,
 			return r;
 		prev = rotten ? NULL : &chain.hash[chain.n - 1];
 	}
-	r = open_body(&bytes, trust, newest, &chain.newest);
+	r = open_body(&bytes, trust, names.newest, &chain.newest);
 	if (r < 0)
 		return r;
 	*ret = cr_take(chain);
