@@ -662,6 +662,7 @@ class Manifest:
         self.path = f"{keys.root}/snapshots/{writer}/{name}"
         self.state, self.why, self.source, self.prev, self.time = "damaged", "", b"", None, 0
         self.entries = self.bytes = 0
+        self.received = os.stat(self.path).st_mtime
         self.incarnation = self.seq = None
         match = re.match(rf"([0-9a-f]{{32}})-({DECIMAL})\Z", name)
         data = b""
@@ -865,7 +866,8 @@ class Repository:
         found = [m for m in self.manifests if m.state == "ok"
                  and (not at or m.source == source.encode())]
         if when == "latest":
-            found = sorted(found, key=lambda m: m.time)[-1:]
+            # Section 10: what was dated ahead only where there is nothing else.
+            found = sorted(found, key=lambda m: (m.time <= m.received + 3600, m.time))[-1:]
         elif at:
             found = [m for m in found if show_time(m.time) == when]
         else:

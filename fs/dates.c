@@ -51,7 +51,6 @@ int cr_dates_new(const struct cr_dates_options *options, struct cr_dates **ret)
 		       CAPROCK_VERSION, CR_FORMAT_VERSION,
 		       cr_uid_hex(&options->repository).text);
 	(void)pthread_mutex_init(&dates->lock, NULL);
-	dates->view.due = INT64_MAX;
 	*ret = dates;
 	return 0;
 }
@@ -128,7 +127,7 @@ int cr_dates_update(struct cr_dates *dates, const struct cr_snapshots *set,
 			continue;
 		r = number_of(dates, set->snapshot[i]->source, &number);
 		if (r == 0)
-			cr_dates_view_add(&view, number, set->snapshot[i], now);
+			cr_dates_view_add(&view, number, set->snapshot[i]);
 	}
 	if (r < 0)
 		return r;
@@ -140,16 +139,6 @@ int cr_dates_update(struct cr_dates *dates, const struct cr_snapshots *set,
 	unlock(dates);
 	cr_dates_view_release(&old);
 	return 0;
-}
-
-bool cr_dates_due(struct cr_dates *dates, int64_t now)
-{
-	bool due;
-
-	lock(dates);
-	due = dates->view.due <= now;
-	unlock(dates);
-	return due;
 }
 
 void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused)

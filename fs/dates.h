@@ -75,15 +75,11 @@ cr_must_check int cr_dates_new(const struct cr_dates_options *options,
 void cr_dates_free(struct cr_dates *dates);
 
 /*
- * Show what @set lists, at the time @now (UTC seconds): a snapshot dated more
- * than an hour later is never the newest.  The snapshots are borrowed for as
- * long as @dates lives.  -ENOMEM.
+ * Show what @set lists; where that is nothing, the root is dated @now (UTC
+ * seconds).  The snapshots are borrowed for as long as @dates lives.  -ENOMEM.
  */
 cr_must_check int cr_dates_update(struct cr_dates *dates,
 				  const struct cr_snapshots *set, int64_t now);
-
-/* Whether an update would differ at @now though the set did not change. */
-bool cr_dates_due(struct cr_dates *dates, int64_t now);
 
 /* How many snapshots are shown, and left out for their xattrs. */
 void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused);

@@ -5,8 +5,6 @@
 
 #include "store/read/snapshots.h"
 
-#define FUTURE_MAX 3600 /* seconds: dated later, never the newest */
-
 void cr_dates_view_release(struct cr_dates_view *view)
 {
 	free(view->snapshot);
@@ -18,7 +16,7 @@ void cr_dates_view_release(struct cr_dates_view *view)
 int cr_dates_view_init(struct cr_dates_view *view, size_t snapshots,
 		       size_t sources)
 {
-	*view = (struct cr_dates_view){ .due = INT64_MAX, .newest = INT64_MIN };
+	*view = (struct cr_dates_view){ .newest = INT64_MIN };
 	view->snapshot = calloc(snapshots + 1, sizeof(struct cr_snapshot *));
 	view->last = calloc(snapshots + 1, sizeof(*view->last));
 	view->span = calloc(sources + 1, sizeof(*view->span));
@@ -36,7 +34,7 @@ int64_t cr_dates_day(int64_t time)
 }
 
 void cr_dates_view_add(struct cr_dates_view *view, uint32_t number,
-		       const struct cr_snapshot *snapshot, int64_t now)
+		       const struct cr_snapshot *snapshot)
 {
 	struct cr_dates_span *span = &view->span[number];
 	int64_t time = snapshot->head.time, day = cr_dates_day(time);
@@ -50,10 +48,8 @@ void cr_dates_view_add(struct cr_dates_view *view, uint32_t number,
 	span->count++;
 	view->newest = cr_max(view->newest, time);
 
-	if (time <= now + FUTURE_MAX)
+	if (cr_snapshot_is_newer(snapshot, span->newest))
 		span->newest = snapshot;
-	else
-		view->due = cr_min(view->due, time - FUTURE_MAX);
 
 	last = &view->last[view->lasts];
 	if (span->count > 1 && last[-1].day == day)

@@ -36,7 +36,6 @@ struct cr_dates_view {
 	size_t lasts;
 	size_t days;
 	size_t refused;
-	int64_t due;	/* when one more may be the newest */
 	int64_t newest; /* time of the newest of all */
 };
 
@@ -57,7 +56,7 @@ cr_must_check int cr_dates_view_init(struct cr_dates_view *view,
 				     size_t snapshots, size_t sources);
 /* Add the next one, of source @number: by source, then time. */
 void cr_dates_view_add(struct cr_dates_view *view, uint32_t number,
-		       const struct cr_snapshot *snapshot, int64_t now);
+		       const struct cr_snapshot *snapshot);
 /* All were added. */
 void cr_dates_view_done(struct cr_dates_view *view, uint32_t sources,
 			int64_t now);

@@ -315,18 +315,18 @@ static void tell_bad(struct cr_mount *mount)
 
 int cr_mount_refresh(struct cr_mount *mount)
 {
-	int64_t now = (int64_t)time(NULL);
 	int r = cr_snapshots_update(mount->repo, mount->state,
 				    &mount->snapshots);
 	size_t shown, refused;
 
 	if (r < 0)
 		return r;
-	if (r == 0 && mount->listed && !cr_dates_due(mount->dates, now))
+	if (r == 0 && mount->listed)
 		return 0;
 	cr_reader_expect_packs(mount->reader);
 	tell_bad(mount);
-	r = cr_dates_update(mount->dates, &mount->snapshots, now);
+	r = cr_dates_update(mount->dates, &mount->snapshots,
+			    (int64_t)time(NULL));
 	if (r < 0)
 		return r;
 	cr_dates_count(mount->dates, &shown, &refused);

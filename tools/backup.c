@@ -14,6 +14,7 @@
 #include "store/base/error.h"
 #include "store/base/escape.h"
 #include "store/base/hex.h"
+#include "store/base/log.h"
 #include "store/disk/index_sync.h"
 #include "store/read/snapshots.h"
 #include "store/write/ingest.h"
@@ -118,6 +119,11 @@ static int choose_time(struct backup *b)
 		return cr_fail(CR_EUSAGE,
 			       "%s: not a time as 2026-11-22T02:15:00Z",
 			       b->opt->time);
+	if (b->time > b->began.tv_sec + 3600)
+		cr_log(CR_LOG_WARNING,
+		       "%s is more than an hour ahead: this snapshot will not "
+		       "be the latest of its source",
+		       b->opt->time);
 	return 0;
 }
 

@@ -94,6 +94,7 @@ static void json_snapshot(struct cr_output *out,
 	cr_json_u64(line, "warnings", m->warnings);
 	for (size_t i = 0; i < CR_ARRAY_LEN(marks); i++)
 		cr_json_bool(line, marks[i].name, m->flags & marks[i].flag);
+	cr_json_bool(line, "ahead", cr_snapshot_is_ahead(snapshot));
 	cr_say_json(out, line);
 }
 
@@ -112,6 +113,8 @@ static void say_snapshot(struct cr_output *out,
 		if (m->flags & marks[i].flag)
 			cr_say(out, " %s", marks[i].name);
 	}
+	if (cr_snapshot_is_ahead(snapshot))
+		cr_say(out, " ahead");
 	if (m->warnings > 0)
 		cr_say(out, " warnings=%" PRIu64, m->warnings);
 	for (uint32_t i = 0; i < m->tags.count; i++) {
@@ -200,7 +203,8 @@ const struct cr_command cr_command_snapshots = {
 	.name = "snapshots",
 	.help = "List the snapshots",
 	.more = "Times are in UTC.  Damaged snapshots are listed last, with "
-		"exit status 4.",
+		"exit status 4.  A snapshot marked ahead was dated more than "
+		"an hour after it arrived, and is not the latest.",
 	.operands = "",
 	.example = "snapshots --source web1",
 	CR_COMMAND_OPTIONS(table),

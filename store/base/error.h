@@ -22,6 +22,7 @@
 	X(CR_ETAMPER, EIO, "the storage contradicts itself: tampering") \
 	X(CR_EKEY, EACCES, "no key here opens the repository")          \
 	X(CR_ECAPABILITY, EACCES, "this key may not do that")           \
+	X(CR_EREVOKED, EACCES, "signed after its key was revoked")      \
 	X(CR_EVERSION, ENOTSUP, "unknown format version")               \
 	X(CR_ENOREPO, ENOENT, "no repository")                          \
 	X(CR_ELOCKED, EBUSY, "locked by another process")               \

@@ -148,6 +148,20 @@ int cr_storage_get(const struct cr_storage *storage, const char *name,
 	return r;
 }
 
+int cr_storage_time(const struct cr_storage *storage, const char *name,
+		    int64_t *ret)
+{
+	struct stat st;
+
+	if (!cr_storage_name_valid(name))
+		return cr_fail(EINVAL, "\"%s\" cannot name an object", name);
+	if (fstatat(storage->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? -ENOENT
+							   : fail(-errno, name);
+	*ret = st.st_mtim.tv_sec;
+	return 0;
+}
+
 int cr_stored_open(const struct cr_storage *storage, const char *name,
 		   struct cr_stored **ret)
 {

@@ -49,6 +49,13 @@ cr_must_check int cr_storage_get(const struct cr_storage *storage,
 				 const char *name, uint64_t max,
 				 struct cr_buf *out);
 
+/*
+ * When the storage received the object, in UTC seconds by its own clock.
+ * Errors as cr_storage_get().
+ */
+cr_must_check int cr_storage_time(const struct cr_storage *storage,
+				  const char *name, int64_t *ret);
+
 /* -ENOENT without a sentence when there is no such object. */
 cr_must_check int cr_stored_open(const struct cr_storage *storage,
 				 const char *name, struct cr_stored **ret);

@@ -75,7 +75,8 @@ static struct link *links_of(const struct cr_snapshots *set, size_t *n)
 /* Head and hash are known and signed, whatever else is wrong. */
 static bool intact(const struct cr_snapshot *snapshot)
 {
-	return snapshot->head.seq > 0 && !cr_is_damage(snapshot->error);
+	return snapshot->head.seq > 0 && !cr_is_damage(snapshot->error) &&
+	       snapshot->error != -CR_EREVOKED;
 }
 
 static bool same_chain(const struct link *a, const struct link *b)

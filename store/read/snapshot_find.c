@@ -89,6 +89,21 @@ int cr_stamp_parse(const char *text, int64_t *ret)
 	return 0;
 }
 
+static const struct cr_snapshot *newest(const struct cr_snapshots *set,
+					const char *source)
+{
+	const struct cr_snapshot *found = NULL;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct cr_snapshot *s = set->snapshot[i];
+
+		if ((!source || strcmp(s->source, source) == 0) &&
+		    cr_snapshot_is_newer(s, found))
+			found = s;
+	}
+	return found;
+}
+
 /* The last snapshot (of @source, unless NULL) in [from, to]. */
 static const struct cr_snapshot *last_in(const struct cr_snapshots *set,
 					 const char *source, int64_t from,
@@ -122,7 +137,7 @@ static int find_time(const struct cr_snapshots *set, const char *source,
 	int64_t from = INT64_MIN, to = INT64_MAX;
 
 	if (strcmp(when, "latest") == 0) {
-		*ret = last_in(set, source, from, to);
+		*ret = newest(set, source);
 	} else {
 		if (cr_stamp_parse(when, &from) == 0)
 			to = from;

@@ -10,6 +10,8 @@
 #include "store/disk/revoked.h"
 #include "store/read/chain.h"
 
+#define AHEAD_MAX 3600 /* seconds */
+
 /* Snapshots that an update no longer lists: somebody may still look at them. */
 struct cr_snapshots_retired {
 	struct cr_snapshot *snapshot; /* owned */
@@ -75,7 +77,7 @@ static int check_rights(const struct cr_repo *repo,
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return cr_fail(CR_EAUTH,
+			return cr_fail(CR_EREVOKED,
 				       "%s: signed after its key was revoked",
 				       snapshot->object);
 	}
@@ -101,6 +103,9 @@ static int open_snapshot(const struct cr_repo *repo, struct cr_snapshot *s)
 		return r;
 	r = cr_manifest_open_body(repo, s->object, &bytes, &s->head,
 				  &s->manifest);
+	if (r < 0)
+		return r;
+	r = cr_storage_time(repo->storage, s->object, &s->received);
 	if (r < 0)
 		return r;
 	memcpy(s->source, s->manifest.source.bytes, s->manifest.source.len);
@@ -131,6 +136,24 @@ static int load_snapshot(const struct cr_repo *repo, const char *object,
 	}
 	*ret = cr_take(s);
 	return 0;
+}
+
+bool cr_snapshot_is_newer(const struct cr_snapshot *s,
+			  const struct cr_snapshot *than)
+{
+	bool ahead = cr_snapshot_is_ahead(s);
+
+	if (!than || ahead != cr_snapshot_is_ahead(than))
+		return !than || !ahead;
+	return s->head.time >= than->head.time;
+}
+
+bool cr_snapshot_is_ahead(const struct cr_snapshot *s)
+{
+	int64_t last;
+
+	return !__builtin_add_overflow(s->received, AHEAD_MAX, &last) &&
+	       s->head.time > last;
 }
 
 /* ---- The whole list ---- */

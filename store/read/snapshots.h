@@ -19,8 +19,9 @@ struct cr_snapshot {
 	struct cr_manifest_head head; /* zero when @error and unreadable */
 	struct cr_manifest manifest;  /* zero when @error */
 	char source[CR_SOURCE_MAX + 1];
-	int error; /* 0, or why it does not count */
-	char *why; /* owned; the sentence, when @error */
+	int64_t received; /* UTC seconds: when the storage took it */
+	int error;	  /* 0, or why it does not count */
+	char *why;	  /* owned; the sentence, when @error */
 };
 
 struct cr_snapshots {
@@ -46,6 +47,16 @@ cr_must_check int cr_snapshots_update(const struct cr_repo *repo,
 				      struct cr_state *state,
 				      struct cr_snapshots *set);
 void cr_snapshots_release(struct cr_snapshots *set);
+
+/*
+ * Whether @s is dated more than an hour after the storage received it: by a
+ * clock that was wrong, or by somebody who would have it the newest for good.
+ * It is shown, and is never `latest` where there is another.
+ */
+bool cr_snapshot_is_ahead(const struct cr_snapshot *s);
+/* Whether @s rather than @than (NULL: none) is `latest`. */
+bool cr_snapshot_is_newer(const struct cr_snapshot *s,
+			  const struct cr_snapshot *than);
 
 /*
  * Find one by what a person types: an id prefix (at least 4 digits), `latest`,

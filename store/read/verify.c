@@ -129,6 +129,12 @@ static int check_manifests(struct cr_verifier *v)
 	for (size_t i = 0; r == 0 && i < set->bads; i++) {
 		const struct cr_snapshot *bad = set->bad[i];
 
+		if (bad->error == -CR_EREVOKED) {
+			r = cr_verify_note(v, bad->object,
+					   "ignored: signed after its key was "
+					   "revoked");
+			continue;
+		}
 		r = cr_verify_damage(
 			v, bad->object,
 			bad->why ? cr_fail(-bad->error, "%s", bad->why)

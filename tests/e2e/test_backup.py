@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import time
 
 import pytest
 
@@ -409,3 +410,20 @@ def test_changes_of_attributes_are_seen(repo, tmp_path):
     repo.backup(top)
     with repo.mount() as mount:
         compare.assert_equal(top, mount.snapshot())
+
+
+def test_a_snapshot_dated_ahead_is_not_the_latest(repo, tree):
+    ahead = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + 7300))
+    done = repo.caprock('--json', 'backup', '--source', 'web', '--time', ahead,
+                        tree)
+    assert 'more than an hour ahead' in done.err
+    # It is the latest only while there is nothing else.
+    assert repo.caprock('cat', 'web@latest:small').out == 'inline'
+    harness.write(tree / 'small', b'later')
+    repo.backup(tree, source='web')
+    assert [line['ahead'] for line in repo.snapshots()] == [False, True]
+    assert repo.caprock('cat', 'web@latest:small').out == 'later'
+    assert repo.caprock('cat', f'web@{ahead}:small').out == 'inline'
+    assert repo.read('cat', 'web@latest', 'small').out == 'later'
+    with repo.mount() as mount:
+        assert (mount.path / 'latest/web/small').read_text() == 'later'

@@ -340,7 +340,9 @@ static void a_revoked_key_counts_up_to_the_point(void **state)
 	look_at(NULL, &set);
 	assert_int_equal(set.count, 2);
 	assert_int_equal(set.bads, 1);
+	assert_int_equal(set.bad[0]->error, -CR_EREVOKED);
 	assert_non_null(strstr(set.bad[0]->why, "revoked"));
+	assert_int_equal(set.tampered, 0);
 	cr_snapshots_release(&set);
 	cr_repo_close(repo);
 	cr_secret_release(&cred.key_file);
