@@ -27,6 +27,7 @@ struct cr_storage_w {
 	const struct cr_storage *storage; /* borrowed */
 	pthread_mutex_t lock;
 	struct folders synced; /* under: lock */
+	char tag[CR_TEMPORARY_TAG_LEN];
 };
 
 struct cr_putting {
@@ -35,7 +36,7 @@ struct cr_putting {
 	int fd;
 	atomic_int failed; /* the first error of a write, negative */
 	atomic_bool written;
-	char temporary[32];
+	char temporary[48];
 	char name[CR_STORED_NAME_MAX + 1];
 	const char *last; /* part of name */
 };
@@ -53,6 +54,14 @@ static int fail(const struct cr_storage *storage, const char *name, int r)
 		       cr_strerror(r));
 }
 
+static void random_tag(char out[CR_TEMPORARY_TAG_LEN])
+{
+	uint8_t random[(CR_TEMPORARY_TAG_LEN - 1) / 2];
+
+	cr_random(random, sizeof(random));
+	cr_hex(random, sizeof(random), out);
+}
+
 int cr_storage_w_open(const struct cr_storage *storage,
 		      struct cr_storage_w **ret)
 {
@@ -61,6 +70,7 @@ int cr_storage_w_open(const struct cr_storage *storage,
 	if (!w)
 		return -ENOMEM;
 	w->storage = storage;
+	random_tag(w->tag);
 	(void)pthread_mutex_init(&w->lock, NULL);
 	*ret = w;
 	return 0;
@@ -75,6 +85,16 @@ void cr_storage_w_close(struct cr_storage_w *w)
 	free(w->synced.name);
 	(void)pthread_mutex_destroy(&w->lock);
 	free(w);
+}
+
+const struct cr_storage *cr_storage_w_storage(const struct cr_storage_w *w)
+{
+	return w->storage;
+}
+
+const char *cr_storage_w_tag(const struct cr_storage_w *w)
+{
+	return w->tag;
 }
 
 static bool is_synced(struct cr_storage_w *w, const char *name)
@@ -166,14 +186,12 @@ static int open_folder(struct cr_storage_w *w, const char *name)
 	return cr_take_fd(&fd);
 }
 
-static void temporary_name(char out[32])
+static void temporary_name(const struct cr_storage_w *w, char out[48])
 {
-	uint8_t random[8];
-	char hex[2 * sizeof(random) + 1];
+	char unique[CR_TEMPORARY_TAG_LEN];
 
-	cr_random(random, sizeof(random));
-	cr_hex(random, sizeof(random), hex);
-	(void)snprintf(out, 32, ".tmp-%s", hex);
+	random_tag(unique);
+	(void)snprintf(out, 48, ".tmp-%s-%s", w->tag, unique);
 }
 
 int cr_put_begin(struct cr_storage_w *w, const char *name,
@@ -193,7 +211,7 @@ int cr_put_begin(struct cr_storage_w *w, const char *name,
 	memcpy(put->name, name, strlen(name) + 1);
 	slash = strrchr(put->name, '/');
 	put->last = slash ? slash + 1 : put->name;
-	temporary_name(put->temporary);
+	temporary_name(w, put->temporary);
 
 	r = put->folder = open_folder(w, name);
 	if (r >= 0)

@@ -19,6 +19,20 @@ struct cr_storage_w;
 cr_must_check int cr_storage_w_open(const struct cr_storage *storage,
 				    struct cr_storage_w **ret);
 void cr_storage_w_close(struct cr_storage_w *w);
+const struct cr_storage *cr_storage_w_storage(const struct cr_storage_w *w);
+
+/*
+ * The names of what is not yet whole begin with ".tmp-", this tag of 16
+ * hexadecimal digits, random for each handle, and "-".
+ */
+#define CR_TEMPORARY_TAG_LEN 17 /* with the terminating zero */
+const char *cr_storage_w_tag(const struct cr_storage_w *w);
+
+/*
+ * Remove what a handle with that tag, whose process was killed, left.  Returns
+ * how many, or -errno with a sentence.
+ */
+cr_must_check int cr_storage_sweep(struct cr_storage_w *w, const char *tag);
 
 /* Make the directory @path (and nothing above it) and an empty layout. */
 cr_must_check int cr_storage_create(const char *path);

@@ -11,6 +11,7 @@
 #include "store/disk/storage_write.h"
 #include "store/write/commit.h"
 #include "store/write/dedup.h"
+#include "store/write/leftovers.h"
 #include "store/write/packer.h"
 #include "store/write/segment_out.h"
 #include "store/write/text.h"
@@ -19,6 +20,7 @@ struct cr_writer {
 	struct cr_writer_options opt;
 	const struct cr_domain_keys *domain; /* borrowed: the keyring's */
 	struct cr_storage_w *storage;	     /* owned */
+	bool noted;			     /* leftovers.h */
 	struct cr_dedup *dedup;		     /* owned */
 	struct cr_packer *data, *meta;	     /* owned */
 	pthread_mutex_t publish_lock;
@@ -114,9 +116,11 @@ int cr_writer_open(const struct cr_writer_options *options,
 	if (!writer->domain)
 		return cr_fail(CR_ECAPABILITY, "this key has no domain");
 	r = cr_storage_w_open(repo->storage, &writer->storage);
-	if (r == 0)
-		r = cr_dedup_new(repo, options->index, options->memory,
-				 &writer->dedup);
+	if (r < 0)
+		return r;
+	cr_leftovers_begin(writer->opt.state, writer->storage);
+	writer->noted = true;
+	r = cr_dedup_new(repo, options->index, options->memory, &writer->dedup);
 	if (r == 0)
 		r = cr_compressor_new(writer->opt.level, &writer->meta_comp);
 	if (r == 0)
@@ -140,6 +144,8 @@ void cr_writer_close(struct cr_writer *writer)
 	cr_segment_out_free(writer->segments);
 	cr_open_block_release(&writer->meta_block);
 	cr_compressor_free(writer->meta_comp);
+	if (writer->noted)
+		cr_leftovers_end(writer->opt.state);
 	cr_storage_w_close(writer->storage);
 	(void)pthread_mutex_destroy(&writer->publish_lock);
 	(void)pthread_mutex_destroy(&writer->meta_lock);

@@ -406,6 +406,32 @@ def readable(repo, wanted):
         assert repo.caprock('cat', f'{snapshot}:file').stdout == data
 
 
+def temporaries(repo):
+    return {path.name for path in repo.path.rglob('.tmp-*')}
+
+
+def test_what_a_killed_backup_left_is_removed(repo, tmp_path):
+    """By the next one of the same state, and nobody else's."""
+    data = harness.noise(6, 20 * MIB)
+    with repo.start('backup', '--source', 'db', '--stdin', 'dump',
+                    stdin=subprocess.PIPE) as process:
+        process.stdin.write(data[:16 * MIB])
+        process.stdin.flush()
+        harness.until(lambda: temporaries(repo), 'a pack is begun')
+        others = repo.path / 'packs/data/00/.tmp-0123456789abcdef-1'
+        others.parent.mkdir(exist_ok=True)
+        others.write_bytes(b'a pack of another machine')
+        process.kill()
+        process.wait(60)
+    assert len(temporaries(repo)) > 1
+    elsewhere = repo.with_state(tmp_path / 'elsewhere')
+    left = temporaries(repo)
+    elsewhere.backup('--stdin', 'dump', source='db', input=b'small')
+    assert temporaries(repo) == left
+    repo.backup('--stdin', 'dump', source='db', input=b'small')
+    assert temporaries(repo) == {others.name}
+
+
 def test_killed_at_a_system_call(repo, tmp_path):
     """kill -9 before the n-th of what makes things durable or visible."""
     top = tmp_path / 'top'
@@ -427,6 +453,7 @@ def test_killed_at_a_system_call(repo, tmp_path):
                 break
         readable(repo, wanted)
     assert clean or not harness.LONG
+    assert not temporaries(repo)
     repo.read('check')
 
 
