@@ -81,6 +81,16 @@ int cr_live_stat(int fd, const char *name, struct cr_live_stat *ret)
 	return 0;
 }
 
+/* Reading leaves no trace where that is ours to ask for. */
+static int open_untouched(int dir, const char *name, int flags)
+{
+	int fd = openat(dir, name, flags | O_NOATIME);
+
+	if (fd < 0 && errno == EPERM)
+		fd = openat(dir, name, flags);
+	return fd < 0 ? -errno : fd;
+}
+
 int cr_live_open(int dir, const char *name, const struct cr_live_stat *expect,
 		 int *ret)
 {
@@ -91,11 +101,9 @@ int cr_live_open(int dir, const char *name, const struct cr_live_stat *expect,
 
 	if (expect->type == S_IFDIR)
 		flags |= O_DIRECTORY;
-	fd = openat(dir, name, flags | O_NOATIME);
-	if (fd < 0 && errno == EPERM)
-		fd = openat(dir, name, flags);
+	fd = open_untouched(dir, name, flags);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = cr_live_stat(fd, "", &is);
 	if (r < 0)
 		return r;
@@ -123,11 +131,11 @@ int cr_live_names(int fd, struct cr_buf *names, struct cr_buf *offsets)
 {
 	cr_cleanup(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
-	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int own = open_untouched(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int failed;
 
 	if (own < 0)
-		return -errno;
+		return own;
 	dir = fdopendir(own);
 	if (!dir) {
 		int r = -errno;

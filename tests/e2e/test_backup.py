@@ -427,3 +427,13 @@ def test_a_snapshot_dated_ahead_is_not_the_latest(repo, tree):
     assert repo.read('cat', 'web@latest', 'small').out == 'later'
     with repo.mount() as mount:
         assert (mount.path / 'latest/web/small').read_text() == 'later'
+
+
+def test_access_times_stay(repo, tree):
+    """But those of symlinks, which cannot be read without."""
+    entries = [path for path in [tree, *tree.rglob('*')]
+               if not path.is_symlink()]
+    for path in entries:
+        os.utime(path, ns=(10**18, path.stat().st_mtime_ns))
+    repo.backup(tree)
+    assert {path.stat().st_atime_ns for path in entries} == {10**18}
