@@ -5,6 +5,7 @@ Every helper cleans up what it made, also when the test failed: mounts, loop
 devices and processes are known by path or id, never by name.  Nothing here
 waits by sleeping: until() polls a predicate.
 """
+import atexit
 import contextlib
 import hashlib
 import json
@@ -15,14 +16,36 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 import pytest
 
-BIN = pathlib.Path(os.environ.get('CAPROCK_BIN', 'build')).resolve()
-CAPROCK = BIN / 'tools/caprock'
-CAPROCKFS = BIN / 'fs/caprockfs'
+PROGRAMS = ('tools/caprock', 'fs/caprockfs')
+
+
+def reachable(build):
+    """@build, or a copy of its programs where nobody could not get there.
+
+    Who cloned into /root tests what is run as another user, too.
+    """
+    if all(part.stat().st_mode & 0o001 for part in [build, *build.parents]) \
+            or not all((build / name).exists() for name in PROGRAMS):
+        return build
+    # pylint: disable=consider-using-with
+    folder = pathlib.Path(tempfile.mkdtemp(prefix='caprock-programs-'))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in PROGRAMS:
+        (folder / name).parent.mkdir()
+        shutil.copy2(build / name, folder / name)
+    for part in (folder, *folder.iterdir()):
+        part.chmod(0o755)
+    return folder
+
+
+BIN = reachable(pathlib.Path(os.environ.get('CAPROCK_BIN', 'build')).resolve())
+CAPROCK, CAPROCKFS = (BIN / name for name in PROGRAMS)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READER = ROOT / 'contrib/caprock_read.py'
 LONG = bool(os.environ.get('CAPROCK_LONG'))
