@@ -65,6 +65,17 @@ void cr_kdf_bytes(const struct cr_key *key, const char *label,
 	cr_kdf(key, label, &(struct cr_piece){ bytes, len }, 1, out);
 }
 
+struct cr_id cr_commitment(const struct cr_key *key, const char *label,
+			   const struct cr_uid *uid)
+{
+	struct cr_key made;
+	struct cr_id ret;
+
+	cr_kdf_bytes(key, label, uid->bytes, sizeof(uid->bytes), &made);
+	memcpy(ret.bytes, made.bytes, sizeof(ret.bytes));
+	return ret;
+}
+
 struct cr_id cr_chunk_id(const struct cr_key *id_key, enum cr_chunk_type type,
 			 const void *bytes, size_t len)
 {

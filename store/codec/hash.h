@@ -40,6 +40,10 @@ void cr_kdf(const struct cr_key *key, const char *label,
 void cr_kdf_bytes(const struct cr_key *key, const char *label,
 		  const void *bytes, size_t len, struct cr_key *out);
 
+/* What @key is said to be, to who has it: Kdf(key, label, uid). */
+struct cr_id cr_commitment(const struct cr_key *key, const char *label,
+			   const struct cr_uid *uid);
+
 /* The id of a chunk of @type under a domain's id key. */
 struct cr_id cr_chunk_id(const struct cr_key *id_key, enum cr_chunk_type type,
 			 const void *bytes, size_t len);

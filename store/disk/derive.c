@@ -85,13 +85,7 @@ int cr_slot_wrap_key(const struct cr_slot *slot, struct cr_piece secret,
 struct cr_id cr_slot_commitment(const struct cr_uid *slot,
 				const struct cr_key *wrap)
 {
-	struct cr_key derived;
-	struct cr_id ret;
-
-	cr_kdf_bytes(wrap, "slot-commit", slot->bytes, sizeof(slot->bytes),
-		     &derived);
-	memcpy(ret.bytes, derived.bytes, sizeof(ret.bytes));
-	return ret;
+	return cr_commitment(wrap, "slot-commit", slot);
 }
 
 void cr_key_wipe(struct cr_key *key)

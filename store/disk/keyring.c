@@ -394,13 +394,7 @@ int cr_keyring_footer_key(const struct cr_keyring *ring,
 struct cr_id cr_pack_commitment(const struct cr_key *data_key,
 				const struct cr_uid *pack)
 {
-	struct cr_id commitment;
-	struct cr_key made;
-
-	cr_kdf_bytes(data_key, "pack-commit", pack->bytes, sizeof(pack->bytes),
-		     &made);
-	memcpy(commitment.bytes, made.bytes, sizeof(commitment.bytes));
-	return commitment;
+	return cr_commitment(data_key, "pack-commit", pack);
 }
 
 static void derive_manifest_key(const struct cr_keyring *ring,
