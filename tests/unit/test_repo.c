@@ -355,8 +355,8 @@ static void rosters_form_one_chain(void **state)
 	assert_true(says("keys/roster/2: is roster 3"));
 	drop("keys/roster/2");
 	made_reopen(&made);
-	assert_non_null(strstr(made.repo->roster_damage,
-			       "keys/roster/2: missing"));
+	assert_non_null(
+		strstr(made.repo->roster_damage, "keys/roster/2: missing"));
 	assert_int_equal(made.repo->roster_n, 3);
 	copy("kept", "keys/roster/2");
 	assert_int_equal(try_open(&made.owner), 0);
