@@ -2,15 +2,13 @@
 #include "fs/ops.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
-#include "fs/attr.h"
 #include "fs/listing.h"
 #include "fs/mount.h"
+#include "fs/ops_int.h"
 #include "fs/reply.h"
 #include "store/base/buf.h"
 #include "store/base/error.h"
@@ -18,7 +16,6 @@
 #define NAME_MAX_LEN   255
 #define BLOCK_LEN      4096 /* what statfs counts in */
 #define BACKGROUND_MAX 64   /* requests the kernel sends ahead */
-#define IOV_COUNT_MAX  1000 /* below IOV_MAX, with room for the header */
 
 static struct cr_mount *mount_of(fuse_req_t req)
 {
@@ -233,238 +230,6 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
 	list(req, ino, size, off, true);
 }
 
-/* ---- Files ---- */
-
-static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
-		fuse_reply_err(req, EROFS);
-		return;
-	}
-	if (mount_of(req)->no_open) {
-		fuse_reply_err(req, ENOSYS);
-		return;
-	}
-	fi->keep_cache = 1;
-	fi->noflush = 1;
-	fuse_reply_open(req, fi);
-}
-
-static void op_release(fuse_req_t req, fuse_ino_t ino,
-		       struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)fi;
-	fuse_reply_err(req, 0);
-}
-
-static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)fi;
-	fuse_reply_err(req, ENOSYS); /* and no other is sent */
-}
-
-static int open_file(struct cr_mount *mount, const struct cr_node *node,
-		     struct cr_handle *ret)
-{
-	struct cr_view view;
-	struct cr_file_ref ref;
-
-	if (!node->page || !node->entry)
-		return -EISDIR; /* a snapshot's root, or above */
-	if (node->entry->type != CR_ENTRY_FILE)
-		return -EINVAL;
-	view = cr_node_view(node);
-	cr_node_file_ref(node, &ref);
-	return cr_handle_open(mount->files, &view, &ref, ret);
-}
-
-static void reply_text(fuse_req_t req, const char *text, size_t size,
-		       uint64_t off)
-{
-	size_t len = strlen(text);
-
-	if (off >= len)
-		fuse_reply_buf(req, NULL, 0);
-	else
-		fuse_reply_buf(req, text + off, cr_min(size, len - off));
-}
-
-/* Hostile lists may have more pieces than one reply can. */
-static void reply_pieces(fuse_req_t req, const struct cr_span *span)
-{
-	cr_cleanup(cr_freep) uint8_t *bytes = malloc(span->len);
-	size_t at = 0;
-
-	if (!bytes) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	for (size_t i = 0; i < span->count; i++) {
-		memcpy(bytes + at, span->iov[i].iov_base, span->iov[i].iov_len);
-		at += span->iov[i].iov_len;
-	}
-	fuse_reply_buf(req, (const char *)bytes, span->len);
-}
-
-static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi)
-{
-	struct cr_mount *mount = mount_of(req);
-	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
-	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
-	int r;
-
-	(void)fi;
-	cr_detail_clear();
-	r = cr_node_open(mount->inodes, ino, &node);
-	if (r == 0 && !node.entry && node.date.kind == CR_DATE_FILE) {
-		reply_text(req, cr_dates_text(mount->dates, &node.date), size,
-			   (uint64_t)off);
-		return;
-	}
-	if (r == 0)
-		r = open_file(mount, &node, &handle);
-	if (r == 0)
-		r = cr_file_span(handle.file, (uint64_t)off, size, &span);
-	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
-	else if (span.count == 0)
-		fuse_reply_buf(req, NULL, 0);
-	else if (span.count > IOV_COUNT_MAX)
-		reply_pieces(req, &span);
-	else
-		fuse_reply_iov(req, span.iov, (int)span.count);
-}
-
-/* The files of the top level have no holes. */
-static int seek_text(const char *text, uint64_t off, int whence, uint64_t *ret)
-{
-	size_t len = strlen(text);
-
-	if (off >= len)
-		return -ENXIO;
-	*ret = whence == SEEK_HOLE ? len : off;
-	return 0;
-}
-
-static int do_lseek(struct cr_mount *mount, const struct cr_node *node,
-		    uint64_t off, int whence, uint64_t *ret)
-{
-	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
-	int r;
-
-	if (!node->entry && node->date.kind == CR_DATE_FILE)
-		return seek_text(cr_dates_text(mount->dates, &node->date), off,
-				 whence, ret);
-	r = open_file(mount, node, &handle);
-	return r < 0 ? r : cr_file_seek(handle.file, off, whence, ret);
-}
-
-static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
-		     struct fuse_file_info *fi)
-{
-	struct cr_mount *mount = mount_of(req);
-	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	uint64_t at = 0;
-	int r;
-
-	(void)fi;
-	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
-		fuse_reply_err(req, EINVAL);
-		return;
-	}
-	cr_detail_clear();
-	r = off < 0 ? -ENXIO : cr_node_open(mount->inodes, ino, &node);
-	if (r == 0)
-		r = do_lseek(mount, &node, (uint64_t)off, whence, &at);
-	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
-	else
-		fuse_reply_lseek(req, (off_t)at);
-}
-
-/* ---- Xattrs ---- */
-
-/* Append the set of @node; nothing is read where it has none. */
-static int get_xattrs(const struct cr_mount *mount, const struct cr_node *node,
-		      struct cr_buf *out)
-{
-	struct cr_view view;
-
-	if (!node->entry || !cr_attr_has_xattrs(node->entry))
-		return -ENODATA;
-	view = cr_node_view(node);
-	return cr_entry_xattrs(mount->reader, &view, node->entry, out);
-}
-
-/* With @size 0 the length is asked for. */
-static void reply_sized(fuse_req_t req, struct cr_piece value, size_t size)
-{
-	if (size == 0)
-		fuse_reply_xattr(req, value.len);
-	else if (value.len > size)
-		fuse_reply_err(req, ERANGE);
-	else
-		fuse_reply_buf(req, value.bytes, value.len);
-}
-
-static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-			size_t size)
-{
-	struct cr_mount *mount = mount_of(req);
-	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	cr_cleanup(cr_buf_release) struct cr_buf set = { 0 };
-	struct cr_piece value = { 0 };
-	int r;
-
-	/* Final for this mount: which then has no file with any. */
-	if (mount->options->noxattr) {
-		fuse_reply_err(req, ENOSYS);
-		return;
-	}
-	cr_detail_clear();
-	r = cr_node_open(mount->inodes, ino, &node);
-	if (r == 0)
-		r = get_xattrs(mount, &node, &set);
-	if (r == 0)
-		r = cr_attr_xattr((struct cr_piece){ set.bytes, set.len }, name,
-				  &value);
-	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
-	else
-		reply_sized(req, value, size);
-}
-
-static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
-{
-	struct cr_mount *mount = mount_of(req);
-	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	cr_cleanup(cr_buf_release) struct cr_buf set = { 0 };
-	cr_cleanup(cr_buf_release) struct cr_buf names = { 0 };
-	int r;
-
-	if (mount->options->noxattr) {
-		fuse_reply_err(req, ENOSYS);
-		return;
-	}
-	cr_detail_clear();
-	r = cr_node_open(mount->inodes, ino, &node);
-	if (r == 0)
-		r = get_xattrs(mount, &node, &set);
-	if (r == 0)
-		r = cr_attr_xattr_names((struct cr_piece){ set.bytes, set.len },
-					&names);
-	if (r < 0 && r != -ENODATA)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
-	else
-		reply_sized(req, (struct cr_piece){ names.bytes, names.len },
-			    size);
-}
-
 /* ---- The whole ---- */
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -483,129 +248,6 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
-/* ---- What would change something ---- */
-
-static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
-		       int to_set, struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)attr;
-	(void)to_set;
-	(void)fi;
-	fuse_reply_err(req, EROFS);
-}
-
-static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
-		     mode_t mode, dev_t rdev)
-{
-	(void)parent;
-	(void)name;
-	(void)mode;
-	(void)rdev;
-	fuse_reply_err(req, EROFS);
-}
-
-static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
-		     mode_t mode)
-{
-	(void)parent;
-	(void)name;
-	(void)mode;
-	fuse_reply_err(req, EROFS);
-}
-
-/* Also rmdir. */
-static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	(void)parent;
-	(void)name;
-	fuse_reply_err(req, EROFS);
-}
-
-static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
-		       const char *name)
-{
-	(void)target;
-	(void)parent;
-	(void)name;
-	fuse_reply_err(req, EROFS);
-}
-
-/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
-static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		      fuse_ino_t to_parent, const char *to_name,
-		      unsigned int flags)
-{
-	(void)parent;
-	(void)name;
-	(void)to_parent;
-	(void)to_name;
-	(void)flags;
-	fuse_reply_err(req, EROFS);
-}
-
-static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t to_parent,
-		    const char *to_name)
-{
-	(void)ino;
-	(void)to_parent;
-	(void)to_name;
-	fuse_reply_err(req, EROFS);
-}
-
-/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
-static void op_write(fuse_req_t req, fuse_ino_t ino, const char *bytes,
-		     size_t size, off_t off, struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)bytes;
-	(void)size;
-	(void)off;
-	(void)fi;
-	fuse_reply_err(req, EROFS);
-}
-
-static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
-		      mode_t mode, struct fuse_file_info *fi)
-{
-	(void)parent;
-	(void)name;
-	(void)mode;
-	(void)fi;
-	fuse_reply_err(req, EROFS);
-}
-
-/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
-static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
-			 off_t len, struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)mode;
-	(void)off;
-	(void)len;
-	(void)fi;
-	fuse_reply_err(req, EROFS);
-}
-
-/* NOLINTNEXTLINE(readability-function-size): the signature is libfuse's */
-static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-			const char *value, size_t size, int flags)
-{
-	(void)ino;
-	(void)name;
-	(void)value;
-	(void)size;
-	(void)flags;
-	fuse_reply_err(req, EROFS);
-}
-
-static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
-{
-	(void)ino;
-	(void)name;
-	fuse_reply_err(req, EROFS);
-}
-
 const struct fuse_lowlevel_ops cr_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -616,26 +258,26 @@ const struct fuse_lowlevel_ops cr_ops = {
 	.opendir = op_opendir,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
-	.releasedir = op_release,
-	.open = op_open,
-	.read = op_read,
-	.flush = op_flush,
-	.release = op_release,
-	.lseek = op_lseek,
-	.getxattr = op_getxattr,
-	.listxattr = op_listxattr,
+	.releasedir = cr_op_release,
+	.open = cr_op_open,
+	.read = cr_op_read,
+	.flush = cr_op_flush,
+	.release = cr_op_release,
+	.lseek = cr_op_lseek,
+	.getxattr = cr_op_getxattr,
+	.listxattr = cr_op_listxattr,
 	.statfs = op_statfs,
-	.setattr = op_setattr,
-	.mknod = op_mknod,
-	.mkdir = op_mkdir,
-	.unlink = op_unlink,
-	.rmdir = op_unlink,
-	.symlink = op_symlink,
-	.rename = op_rename,
-	.link = op_link,
-	.write = op_write,
-	.create = op_create,
-	.fallocate = op_fallocate,
-	.setxattr = op_setxattr,
-	.removexattr = op_removexattr,
+	.setattr = cr_op_setattr,
+	.mknod = cr_op_mknod,
+	.mkdir = cr_op_mkdir,
+	.unlink = cr_op_unlink,
+	.rmdir = cr_op_unlink,
+	.symlink = cr_op_symlink,
+	.rename = cr_op_rename,
+	.link = cr_op_link,
+	.write = cr_op_write,
+	.create = cr_op_create,
+	.fallocate = cr_op_fallocate,
+	.setxattr = cr_op_setxattr,
+	.removexattr = cr_op_removexattr,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ops.h - the requests of the kernel, a function each: decode, call one worker
- * that returns a code, reply once on every path.  Nothing else replies, and
- *here codes become errno and what is damaged is told in the log.
+ * that returns a code, reply once on every path.  Nothing but ops*.c replies,
+ * and there codes become errno and what is damaged is told in the log.
  *
  * Locks, each released before any other is taken, none of them held over I/O,
  * decode, RocksDB, a reply or a notification to the kernel:

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Regular files: every request for the bytes of one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/mount.h"
+#include "fs/ops_int.h"
+#include "fs/reply.h"
+#include "store/base/error.h"
+
+#define IOV_COUNT_MAX 1000 /* below IOV_MAX, with room for the header */
+
+void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	const struct cr_mount *mount = fuse_req_userdata(req);
+
+	(void)ino;
+	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	if (mount->no_open) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	fi->keep_cache = 1;
+	fi->noflush = 1;
+	fuse_reply_open(req, fi);
+}
+
+void cr_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_reply_err(req, 0);
+}
+
+void cr_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_reply_err(req, ENOSYS); /* and no other is sent */
+}
+
+static int open_file(struct cr_mount *mount, const struct cr_node *node,
+		     struct cr_handle *ret)
+{
+	struct cr_view view;
+	struct cr_file_ref ref;
+
+	if (!node->page || !node->entry)
+		return -EISDIR; /* a snapshot's root, or above */
+	if (node->entry->type != CR_ENTRY_FILE)
+		return -EINVAL;
+	view = cr_node_view(node);
+	cr_node_file_ref(node, &ref);
+	return cr_handle_open(mount->files, &view, &ref, ret);
+}
+
+static void reply_text(fuse_req_t req, const char *text, size_t size,
+		       uint64_t off)
+{
+	size_t len = strlen(text);
+
+	if (off >= len)
+		fuse_reply_buf(req, NULL, 0);
+	else
+		fuse_reply_buf(req, text + off, cr_min(size, len - off));
+}
+
+/* Hostile lists may have more pieces than one reply can. */
+static void reply_pieces(fuse_req_t req, const struct cr_span *span)
+{
+	cr_cleanup(cr_freep) uint8_t *bytes = malloc(span->len);
+	size_t at = 0;
+
+	if (!bytes) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (size_t i = 0; i < span->count; i++) {
+		memcpy(bytes + at, span->iov[i].iov_base, span->iov[i].iov_len);
+		at += span->iov[i].iov_len;
+	}
+	fuse_reply_buf(req, (const char *)bytes, span->len);
+}
+
+void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		struct fuse_file_info *fi)
+{
+	struct cr_mount *mount = fuse_req_userdata(req);
+	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
+	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
+	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
+	int r;
+
+	(void)fi;
+	cr_detail_clear();
+	r = cr_node_open(mount->inodes, ino, &node);
+	if (r == 0 && !node.entry && node.date.kind == CR_DATE_FILE) {
+		reply_text(req, cr_dates_text(mount->dates, &node.date), size,
+			   (uint64_t)off);
+		return;
+	}
+	if (r == 0)
+		r = open_file(mount, &node, &handle);
+	if (r == 0)
+		r = cr_file_span(handle.file, (uint64_t)off, size, &span);
+	if (r < 0)
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+	else if (span.count == 0)
+		fuse_reply_buf(req, NULL, 0);
+	else if (span.count > IOV_COUNT_MAX)
+		reply_pieces(req, &span);
+	else
+		fuse_reply_iov(req, span.iov, (int)span.count);
+}
+
+/* The files of the top level have no holes. */
+static int seek_text(const char *text, uint64_t off, int whence, uint64_t *ret)
+{
+	size_t len = strlen(text);
+
+	if (off >= len)
+		return -ENXIO;
+	*ret = whence == SEEK_HOLE ? len : off;
+	return 0;
+}
+
+static int do_lseek(struct cr_mount *mount, const struct cr_node *node,
+		    uint64_t off, int whence, uint64_t *ret)
+{
+	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
+	int r;
+
+	if (!node->entry && node->date.kind == CR_DATE_FILE)
+		return seek_text(cr_dates_text(mount->dates, &node->date), off,
+				 whence, ret);
+	r = open_file(mount, node, &handle);
+	return r < 0 ? r : cr_file_seek(handle.file, off, whence, ret);
+}
+
+void cr_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		 struct fuse_file_info *fi)
+{
+	struct cr_mount *mount = fuse_req_userdata(req);
+	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
+	uint64_t at = 0;
+	int r;
+
+	(void)fi;
+	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	cr_detail_clear();
+	r = off < 0 ? -ENXIO : cr_node_open(mount->inodes, ino, &node);
+	if (r == 0)
+		r = do_lseek(mount, &node, (uint64_t)off, whence, &at);
+	if (r < 0)
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+	else
+		fuse_reply_lseek(req, (off_t)at);
+}
