@@ -7,23 +7,13 @@
 #include <unistd.h>
 
 #include "fs/dates_about.h"
+#include "fs/dates_asof.h"
 #include "fs/dates_view.h"
 #include "store/base/hex.h"
 #include "store/read/snapshots.h"
 
 #define DAY_LEN	    10		/* of a stamp */
 #define COOKIE_BIAS (1ll << 40) /* times and days of all years: positive */
-
-/* The directories at the root, and what they are. */
-static const struct {
-	const char *name;
-	enum cr_date_kind kind;
-} top[CR_DATES_TOP] = {
-	{ "snapshots", CR_DATE_SNAPSHOTS },
-	{ "latest", CR_DATE_LATEST },
-	{ "by-date", CR_DATE_DAYS },
-	{ ".caprock", CR_DATE_ABOUT },
-};
 
 static void lock(struct cr_dates *dates)
 {
@@ -238,15 +228,46 @@ static int find_newest(const struct cr_dates_view *view, uint32_t source,
 	return 0;
 }
 
-static int find_top(const char *name, struct cr_date *ret)
+static int find_asof(const char *name, struct cr_date *ret)
 {
-	for (size_t i = 0; i < CR_DATES_TOP; i++) {
-		if (strcmp(top[i].name, name) == 0) {
-			*ret = (struct cr_date){ .kind = top[i].kind };
-			return 0;
-		}
+	int64_t typed;
+
+	if (strcmp(name, CR_ASOF_README) == 0) {
+		*ret = (struct cr_date){ .kind = CR_DATE_ASOF_FILE };
+		return 0;
 	}
-	return -ENOENT;
+	if (cr_asof_parse(name, &typed) < 0)
+		return -ENOENT;
+	*ret = (struct cr_date){ .kind = CR_DATE_ASOF_AT, .day = typed };
+	return 0;
+}
+
+static int find_asof_last(const struct cr_dates *dates, int64_t typed,
+			  uint32_t source, struct cr_date *ret)
+{
+	const struct cr_snapshot *snapshot =
+		cr_asof_snapshot(dates, typed, source);
+
+	if (!snapshot)
+		return -ENOENT;
+	*ret = (struct cr_date){ CR_DATE_ASOF_LAST, source, typed, snapshot };
+	return 0;
+}
+
+/* What stands in @dir, where names are those of sources. */
+static int find_in(const struct cr_dates *dates, const struct cr_date *dir,
+		   uint32_t source, struct cr_date *ret)
+{
+	if (dir->kind == CR_DATE_LATEST)
+		return find_newest(&dates->view, source, ret);
+	if (dir->kind == CR_DATE_DAY)
+		return find_last(&dates->view, dir->day, source, ret);
+	if (dir->kind == CR_DATE_ASOF_AT)
+		return find_asof_last(dates, dir->day, source, ret);
+	if (cr_dates_span(&dates->view, source)->count == 0)
+		return -ENOENT;
+	*ret = (struct cr_date){ .kind = CR_DATE_SOURCE, .source = source };
+	return 0;
 }
 
 static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
@@ -256,31 +277,31 @@ static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
 
 	switch (dir->kind) {
 	case CR_DATE_ROOT:
-		return find_top(name, ret);
+		return cr_date_top_find(name, ret);
 	case CR_DATE_SOURCE:
 		return find_snapshot(dates, dir->source, name, ret);
 	case CR_DATE_DAYS:
 		return find_day(&dates->view, name, ret);
 	case CR_DATE_ABOUT:
 		return cr_date_file_find(name, ret);
+	case CR_DATE_ASOF:
+		return find_asof(name, ret);
 	case CR_DATE_SNAPSHOTS:
 	case CR_DATE_LATEST:
 	case CR_DATE_DAY:
+	case CR_DATE_ASOF_AT:
 		break;
 	case CR_DATE_SNAPSHOT:
 	case CR_DATE_NEWEST:
 	case CR_DATE_LAST:
+	case CR_DATE_ASOF_FILE:
+	case CR_DATE_ASOF_LAST:
 	case CR_DATE_FILE:
 		return -ENOTDIR;
 	}
 	if (find_source(dates, name, &source) < 0)
 		return -ENOENT;
-	if (dir->kind == CR_DATE_LATEST)
-		return find_newest(&dates->view, source, ret);
-	if (dir->kind == CR_DATE_DAY)
-		return find_last(&dates->view, dir->day, source, ret);
-	*ret = (struct cr_date){ .kind = CR_DATE_SOURCE, .source = source };
-	return 0;
+	return find_in(dates, dir, source, ret);
 }
 
 int cr_dates_find(struct cr_dates *dates, const struct cr_date *dir,
@@ -295,116 +316,7 @@ int cr_dates_find(struct cr_dates *dates, const struct cr_date *dir,
 	return r;
 }
 
-/* ---- Names and places ---- */
-
-bool cr_date_is_folder(const struct cr_date *date)
-{
-	return date->kind != CR_DATE_NEWEST && date->kind != CR_DATE_LAST &&
-	       date->kind != CR_DATE_FILE;
-}
-
-struct cr_date cr_dates_parent(const struct cr_dates *dates,
-			       const struct cr_date *date)
-{
-	struct cr_date parent = { .kind = CR_DATE_ROOT };
-
-	switch (date->kind) {
-	case CR_DATE_SOURCE:
-		parent.kind = CR_DATE_SNAPSHOTS;
-		break;
-	case CR_DATE_SNAPSHOT:
-		if (dates->options.only)
-			break;
-		parent.kind = CR_DATE_SOURCE;
-		parent.source = date->source;
-		break;
-	case CR_DATE_NEWEST:
-		parent.kind = CR_DATE_LATEST;
-		break;
-	case CR_DATE_DAY:
-		parent.kind = CR_DATE_DAYS;
-		break;
-	case CR_DATE_LAST:
-		parent.kind = CR_DATE_DAY;
-		parent.day = date->day;
-		break;
-	case CR_DATE_FILE:
-		parent.kind = CR_DATE_ABOUT;
-		break;
-	case CR_DATE_ROOT:
-	case CR_DATE_SNAPSHOTS:
-	case CR_DATE_LATEST:
-	case CR_DATE_DAYS:
-	case CR_DATE_ABOUT:
-		break;
-	}
-	return parent;
-}
-
-static void name_locked(const struct cr_dates *dates,
-			const struct cr_date *date, char out[CR_DATE_NAME_MAX])
-{
-	char stamp[CR_STAMP_LEN];
-
-	out[0] = '\0';
-	switch (date->kind) {
-	case CR_DATE_ROOT:
-		return;
-	case CR_DATE_SOURCE:
-	case CR_DATE_NEWEST:
-	case CR_DATE_LAST:
-		(void)snprintf(out, CR_DATE_NAME_MAX, "%s",
-			       dates->name[date->source]);
-		return;
-	case CR_DATE_SNAPSHOT:
-		assert(date->snapshot);
-		cr_stamp(date->snapshot->head.time, stamp);
-		(void)snprintf(out, CR_DATE_NAME_MAX, "%s", stamp);
-		return;
-	case CR_DATE_DAY:
-		cr_stamp(date->day * CR_DAY_SECONDS, stamp);
-		(void)snprintf(out, CR_DATE_NAME_MAX, "%.10s", stamp);
-		return;
-	case CR_DATE_FILE:
-		(void)snprintf(out, CR_DATE_NAME_MAX, "%s",
-			       cr_date_file_name(date));
-		return;
-	case CR_DATE_SNAPSHOTS:
-	case CR_DATE_LATEST:
-	case CR_DATE_DAYS:
-	case CR_DATE_ABOUT:
-		break;
-	}
-	for (size_t i = 0; i < CR_DATES_TOP; i++)
-		if (top[i].kind == date->kind)
-			(void)snprintf(out, CR_DATE_NAME_MAX, "%s",
-				       top[i].name);
-}
-
-void cr_dates_name(struct cr_dates *dates, const struct cr_date *date,
-		   char out[CR_DATE_NAME_MAX])
-{
-	lock(dates);
-	name_locked(dates, date, out);
-	unlock(dates);
-}
-
-void cr_dates_path(struct cr_dates *dates, const struct cr_date *date,
-		   char out[CR_DATE_PATH_MAX])
-{
-	char below[CR_DATE_PATH_MAX] = "", name[CR_DATE_NAME_MAX];
-
-	out[0] = '\0';
-	for (struct cr_date at = *date; at.kind != CR_DATE_ROOT;
-	     at = cr_dates_parent(dates, &at)) {
-		cr_dates_name(dates, &at, name);
-		/* Three names at most; "%.*s" tells the compiler so. */
-		(void)snprintf(out, CR_DATE_PATH_MAX, "%s%s%.*s", name,
-			       *below ? "/" : "",
-			       CR_DATE_PATH_MAX - CR_DATE_NAME_MAX - 2, below);
-		memcpy(below, out, sizeof(below));
-	}
-}
+/* ---- Whether it is still there ---- */
 
 bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date)
 {
@@ -436,11 +348,8 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 		from = INT64_MIN;
 	switch (dir->kind) {
 	case CR_DATE_ROOT:
-		if (after >= CR_DATES_TOP)
-			return false;
-		ret->date = (struct cr_date){ .kind = top[after].kind };
 		ret->cookie = after + 1;
-		return true;
+		return cr_date_top_at(after, &ret->date);
 	case CR_DATE_ABOUT:
 		ret->cookie = after + 1;
 		return cr_date_file_at(after, &ret->date);
@@ -462,12 +371,19 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 					      .day = view->last[i].day };
 		ret->cookie = (uint64_t)(view->last[i].day + COOKIE_BIAS);
 		return true;
+	case CR_DATE_ASOF:
+		ret->date = (struct cr_date){ .kind = CR_DATE_ASOF_FILE };
+		ret->cookie = 1;
+		return after == 0;
 	case CR_DATE_SNAPSHOTS:
 	case CR_DATE_LATEST:
 	case CR_DATE_DAY:
 	case CR_DATE_SNAPSHOT:
 	case CR_DATE_NEWEST:
 	case CR_DATE_LAST:
+	case CR_DATE_ASOF_FILE:
+	case CR_DATE_ASOF_AT:
+	case CR_DATE_ASOF_LAST:
 	case CR_DATE_FILE:
 		break;
 	}
@@ -479,23 +395,9 @@ static bool next_source_locked(const struct cr_dates *dates,
 			       const struct cr_date *dir, uint64_t after,
 			       struct cr_date_item *ret)
 {
-	const struct cr_dates_view *view = &dates->view;
-
-	for (uint64_t n = after; n < view->sources; n++) {
-		uint32_t source = (uint32_t)n;
-		int r = -ENOENT;
-
-		if (dir->kind == CR_DATE_LATEST)
-			r = find_newest(view, source, &ret->date);
-		else if (dir->kind == CR_DATE_DAY)
-			r = find_last(view, dir->day, source, &ret->date);
-		else if (view->span[source].count > 0)
-			r = 0;
-		if (r < 0)
+	for (uint64_t n = after; n < dates->view.sources; n++) {
+		if (find_in(dates, dir, (uint32_t)n, &ret->date) < 0)
 			continue;
-		if (dir->kind == CR_DATE_SNAPSHOTS)
-			ret->date = (struct cr_date){ .kind = CR_DATE_SOURCE,
-						      .source = source };
 		ret->cookie = n + 1;
 		return true;
 	}
@@ -508,14 +410,15 @@ size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
 	struct cr_date listing = cr_dates_listing(dates, dir);
 	bool sources = listing.kind == CR_DATE_SNAPSHOTS ||
 		       listing.kind == CR_DATE_LATEST ||
-		       listing.kind == CR_DATE_DAY;
+		       listing.kind == CR_DATE_DAY ||
+		       listing.kind == CR_DATE_ASOF_AT;
 	size_t n = 0;
 
 	lock(dates);
 	while (n < max &&
 	       (sources ? next_source_locked(dates, &listing, cookie, &out[n])
 			: next_locked(dates, &listing, cookie, &out[n]))) {
-		name_locked(dates, &out[n].date, out[n].name);
+		cr_dates_name_locked(dates, &out[n].date, out[n].name);
 		cookie = out[n++].cookie;
 	}
 	unlock(dates);

@@ -3,10 +3,11 @@
  * dates.h - the top level of a mount: snapshots as dated directories, and the
  * links that lead to them.
  *
- *	snapshots/<source>/2026-11-22T02-15-00Z	the only place of each snapshot
- *	latest/<source>				link to the newest of each
- *source by-date/2026-11-22/<source>		link to the last of that UTC day
- *	.caprock/				about this mount
+ *	snapshots/<source>/<stamp>	the only place of each snapshot
+ *	latest/<source>			link to the newest of each source
+ *	by-date/<day>/<source>		link to the last of that UTC day
+ *	asof/<when>/<source>		link to the newest by then: dates_asof.h
+ *	.caprock/			about this mount
  *
  * With one source chosen its dated directories stand at the root, and nothing
  * else.  What stands there may change at any time; a name never comes to mean
@@ -41,6 +42,10 @@ enum cr_date_kind {
 	CR_DATE_DAYS,	   /* by-date/ */
 	CR_DATE_DAY,	   /* by-date/<day>/ */
 	CR_DATE_LAST,	   /* by-date/<day>/<source> */
+	CR_DATE_ASOF,	   /* asof/ */
+	CR_DATE_ASOF_FILE, /* asof/README */
+	CR_DATE_ASOF_AT,   /* asof/<when>/ */
+	CR_DATE_ASOF_LAST, /* asof/<when>/<source> */
 	CR_DATE_ABOUT,	   /* .caprock/ */
 	CR_DATE_FILE,	   /* .caprock/<name> */
 };
@@ -48,9 +53,10 @@ enum cr_date_kind {
 /* One thing at the top level.  A value: compared by cr_date_equal(). */
 struct cr_date {
 	enum cr_date_kind kind;
-	uint32_t source; /* SOURCE, SNAPSHOT, NEWEST, LAST: its number */
-	int64_t day;	 /* DAY, LAST: since 1970; FILE: its number */
-	const struct cr_snapshot *snapshot; /* SNAPSHOT, NEWEST, LAST */
+	uint32_t source; /* SOURCE, SNAPSHOT, NEWEST, LAST, ASOF_LAST: number */
+	/* DAY, LAST: since 1970; FILE: its number; ASOF_...: what was typed */
+	int64_t day;
+	const struct cr_snapshot *snapshot; /* SNAPSHOT, and of links */
 };
 
 static inline bool cr_date_equal(const struct cr_date *a,
@@ -68,6 +74,7 @@ struct cr_dates_options {
 	bool refuse_xattrs; /* leave out snapshots that have any */
 	struct cr_id repository_hash; /* for inode numbers */
 	struct cr_uid repository;     /* for .caprock/version */
+	int64_t (*now)(void);	      /* UTC seconds; NULL: time(2) */
 };
 
 cr_must_check int cr_dates_new(const struct cr_dates_options *options,
@@ -108,6 +115,8 @@ size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
 bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date);
 
 bool cr_date_is_folder(const struct cr_date *date);
+bool cr_date_is_link(const struct cr_date *date);
+bool cr_date_is_file(const struct cr_date *date);
 
 /* The directory @date is in; of the root the root. */
 struct cr_date cr_dates_parent(const struct cr_dates *dates,

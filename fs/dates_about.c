@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fs/dates_asof.h"
 #include "fs/dates_view.h"
 
 static const char readme[] =
@@ -53,7 +54,10 @@ const char *cr_date_file_name(const struct cr_date *file)
 const char *cr_dates_text(const struct cr_dates *dates,
 			  const struct cr_date *date)
 {
-	const char *text = about[date->day].text;
+	const char *text;
 
+	if (date->kind == CR_DATE_ASOF_FILE)
+		return cr_asof_readme;
+	text = about[date->day].text;
 	return text ? text : dates->version;
 }

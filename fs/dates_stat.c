@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/dates_about.h"
+#include "fs/dates_asof.h"
 #include "fs/dates_view.h"
 #include "fs/ino.h"
 #include "store/base/hex.h"
@@ -52,6 +53,10 @@ static size_t folders_locked(const struct cr_dates *dates,
 	case CR_DATE_NEWEST:
 	case CR_DATE_DAY:
 	case CR_DATE_LAST:
+	case CR_DATE_ASOF:
+	case CR_DATE_ASOF_FILE:
+	case CR_DATE_ASOF_AT:
+	case CR_DATE_ASOF_LAST:
 	case CR_DATE_ABOUT:
 	case CR_DATE_FILE:
 		break;
@@ -75,16 +80,18 @@ void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
 		time = newest_of_source(&dates->view, listing.source);
 	else if (listing.kind == CR_DATE_DAY)
 		time = newest_of_day(&dates->view, listing.day);
+	else if (listing.kind == CR_DATE_ASOF_AT)
+		time = cr_asof_newest(dates, listing.day);
 	st.st_nlink = 2 + folders_locked(dates, &listing);
 	(void)pthread_mutex_unlock(&dates->lock);
 
 	if (!cr_date_is_folder(date))
 		st.st_nlink = 1;
-	if (date->kind == CR_DATE_NEWEST || date->kind == CR_DATE_LAST) {
+	if (cr_date_is_link(date)) {
 		cr_dates_target(dates, date, target);
 		st.st_mode = S_IFLNK | 0777;
 		st.st_size = (off_t)strlen(target);
-	} else if (date->kind == CR_DATE_FILE) {
+	} else if (cr_date_is_file(date)) {
 		st.st_mode = S_IFREG | 0444;
 		st.st_size = (off_t)strlen(cr_dates_text(dates, date));
 		st.st_blocks = 1;
@@ -102,7 +109,7 @@ uint64_t cr_dates_ino(struct cr_dates *dates, const struct cr_date *date)
 
 	cr_dates_path(dates, date, path);
 	/* A link that leads elsewhere is another link. */
-	if (date->kind == CR_DATE_NEWEST || date->kind == CR_DATE_LAST)
+	if (cr_date_is_link(date))
 		(void)sprintf(path + strlen(path), "//%s",
 			      cr_id_hex(&date->snapshot->id).text);
 	return cr_ino_date(&dates->options.repository_hash, path);
@@ -118,6 +125,6 @@ void cr_dates_target(struct cr_dates *dates, const struct cr_date *date,
 	snapshot.day = 0;
 	cr_dates_path(dates, &snapshot, path);
 	(void)snprintf(out, CR_DATE_PATH_MAX, "%s%.*s",
-		       date->kind == CR_DATE_LAST ? "../../" : "../",
+		       date->kind == CR_DATE_NEWEST ? "../" : "../../",
 		       CR_DATE_PATH_MAX - 8, path);
 }

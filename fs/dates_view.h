@@ -11,7 +11,7 @@
 #include "fs/dates.h"
 
 #define CR_DAY_SECONDS 86400
-#define CR_DATES_TOP   4 /* directories at the root */
+#define CR_DATES_TOP   5 /* directories at the root */
 
 /* The snapshots of one source, as a part of view.snapshot. */
 struct cr_dates_span {
@@ -72,6 +72,15 @@ size_t cr_dates_at_or_after(const struct cr_dates_view *view,
 /* The first of view->last at or after (@day, @source). */
 size_t cr_dates_last_at(const struct cr_dates_view *view, int64_t day,
 			uint32_t source);
+
+/* A directory at the root, by name or by number from 0. */
+cr_must_check int cr_date_top_find(const char *name, struct cr_date *ret);
+bool cr_date_top_at(uint64_t n, struct cr_date *ret);
+
+/* Locked.  As cr_dates_name(). */
+void cr_dates_name_locked(const struct cr_dates *dates,
+			  const struct cr_date *date,
+			  char out[CR_DATE_NAME_MAX]);
 
 /* What @dir lists: with one source chosen the root lists that source. */
 struct cr_date cr_dates_listing(const struct cr_dates *dates,

@@ -140,8 +140,7 @@ static int do_readlink(const struct cr_mount *mount, const struct cr_node *node,
 	struct cr_view view;
 	int r;
 
-	if (!node->entry && !cr_date_is_folder(&node->date) &&
-	    node->date.kind != CR_DATE_FILE) {
+	if (!node->entry && cr_date_is_link(&node->date)) {
 		char target[CR_DATE_PATH_MAX];
 
 		cr_dates_target(mount->dates, &node->date, target);

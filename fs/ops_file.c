@@ -100,7 +100,7 @@ void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	(void)fi;
 	cr_detail_clear();
 	r = cr_node_open(mount->inodes, ino, &node);
-	if (r == 0 && !node.entry && node.date.kind == CR_DATE_FILE) {
+	if (r == 0 && !node.entry && cr_date_is_file(&node.date)) {
 		reply_text(req, cr_dates_text(mount->dates, &node.date), size,
 			   (uint64_t)off);
 		return;
@@ -136,7 +136,7 @@ static int do_lseek(struct cr_mount *mount, const struct cr_node *node,
 	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
 	int r;
 
-	if (!node->entry && node->date.kind == CR_DATE_FILE)
+	if (!node->entry && cr_date_is_file(&node->date))
 		return seek_text(cr_dates_text(mount->dates, &node->date), off,
 				 whence, ret);
 	r = open_file(mount, node, &handle);

@@ -124,8 +124,8 @@ def test_the_layout(repo, tree):
     other = stamp(repo.backup('--time', days[1], tree, source='other'))
     with repo.mount() as mount:
         top = mount.path
-        assert sorted(os.listdir(top)) == ['.caprock', 'by-date', 'latest',
-                                           'snapshots']
+        assert sorted(os.listdir(top)) == ['.caprock', 'asof', 'by-date',
+                                           'latest', 'snapshots']
         assert sorted(os.listdir(top / 'snapshots')) == ['other', 'src']
         assert sorted(os.listdir(top / 'snapshots/src')) == made
         assert sorted(os.listdir(top / 'latest')) == ['other', 'src']

@@ -37,10 +37,19 @@ static void made_add(struct made *made, const char *source, int64_t time)
 	made->set.snapshot = made->list;
 }
 
+/* What the words of asof/ go by. */
+static int64_t the_time = START + DAY;
+
+static int64_t made_now(void)
+{
+	return the_time;
+}
+
 static struct cr_dates *dates_of(struct made *made, const char *only,
 				 int64_t now)
 {
-	const struct cr_dates_options options = { .only = only };
+	const struct cr_dates_options options = { .only = only,
+						  .now = made_now };
 	struct cr_dates *dates;
 
 	assert_int_equal(cr_dates_new(&options, &dates), 0);
@@ -102,7 +111,7 @@ static void every_snapshot_has_one_place(void **state)
 	static const struct {
 		const char *path, *want;
 	} cases[] = {
-		{ "", "snapshots latest by-date .caprock " },
+		{ "", "snapshots latest by-date asof .caprock " },
 		{ "snapshots", "db web " },
 		{ "snapshots/web", "2026-11-22T00-00-00Z 2026-11-22T01-00-00Z "
 				   "2026-11-23T00-00-01Z " },
@@ -114,6 +123,15 @@ static void every_snapshot_has_one_place(void **state)
 		{ "by-date/2026-11-22", "db web " },
 		{ "by-date/2026-11-23", "web " },
 		{ ".caprock", "README version " },
+		{ "asof", "README " },
+		{ "asof/2026-11-20", "" },
+		{ "asof/2026-11-21", "db " },
+		{ "asof/2026-11-22", "db web " },
+		{ "asof/2026-11-21T23-59-59Z", "db " },
+		{ "asof/2026-11-22T00-00-00Z", "db web " },
+		{ "asof/2999-01-01", "db web " },
+		{ "asof/today", "db web " },
+		{ "asof/yesterday", "db web " },
 	};
 	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
 	struct made made;
@@ -140,6 +158,16 @@ static void links_lead_to_that_place(void **state)
 		  "../../snapshots/web/2026-11-22T01-00-00Z" },
 		{ "by-date/2026-11-21/db",
 		  "../../snapshots/db/2026-11-21T00-00-00Z" },
+		{ "asof/2026-11-21/db",
+		  "../../snapshots/db/2026-11-21T00-00-00Z" },
+		{ "asof/2026-11-22/db",
+		  "../../snapshots/db/2026-11-22T00-01-00Z" },
+		{ "asof/2026-11-22T00-00-59Z/db",
+		  "../../snapshots/db/2026-11-21T00-00-00Z" },
+		{ "asof/2026-11-22T00-01-00Z/db",
+		  "../../snapshots/db/2026-11-22T00-01-00Z" },
+		{ "asof/2026-11-22T00-01-00Z/web",
+		  "../../snapshots/web/2026-11-22T00-00-00Z" },
 	};
 	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
 	struct made made;
@@ -186,6 +214,24 @@ static void names_are_found_only_as_they_are_written(void **state)
 		{ "by-date/2026-02-30", -ENOENT },
 		{ "by-date/2026-11-22x", -ENOENT },
 		{ "by-date/2026-11-23/db", -ENOENT },
+		{ "asof/2026-11-22", 0 },
+		{ "asof/2026-11-22T01-00-00Z", 0 },
+		{ "asof/1969-12-31", 0 },
+		{ "asof/1969-12-31T23-59-58Z", 0 },
+		{ "asof/0000-01-01", 0 },
+		{ "asof/9999-12-31T23-59-59Z", 0 },
+		{ "asof/2026-11-22T01:00:00Z", -ENOENT },
+		{ "asof/2026-11-22T01-00-00", -ENOENT },
+		{ "asof/2026-02-30", -ENOENT },
+		{ "asof/2026-11-2", -ENOENT },
+		{ "asof/2026-11-22/none", -ENOENT },
+		{ "asof/2026-11-20/db", -ENOENT },
+		{ "asof/2026-11-22/db/x", -ENOTDIR },
+		{ "asof/today", 0 },
+		{ "asof/yesterday/db", 0 },
+		{ "asof/tomorrow", -ENOENT },
+		{ "asof/README", 0 },
+		{ "asof/README/x", -ENOTDIR },
 		{ ".caprock/version", 0 },
 		{ ".caprock/none", -ENOENT },
 		{ "none", -ENOENT },
@@ -226,6 +272,7 @@ static void one_source_stands_at_the_root(void **state)
 			    "2026-11-21T00-00-00Z 2026-11-22T00-01-00Z ");
 	assert_int_equal(walk(dates, "snapshots", &date), -ENOENT);
 	assert_int_equal(walk(dates, ".caprock", &date), -ENOENT);
+	assert_int_equal(walk(dates, "asof", &date), -ENOENT);
 	assert_int_equal(walk(dates, "2026-11-21T00-00-00Z", &date), 0);
 	assert_ptr_equal(date.snapshot, &made.snapshot[0]);
 	parent = cr_dates_parent(dates, &date);
@@ -260,8 +307,77 @@ static void what_is_dated_ahead_is_never_the_newest(void **state)
 	/* Better than nothing. */
 	assert_int_equal(walk(dates, "latest/b", &date), 0);
 	assert_ptr_equal(date.snapshot, &made.snapshot[4]);
+	/* Neither is it what there was by then, where there is another. */
+	assert_int_equal(walk(dates, "asof/2026-11-22/a", &date), 0);
+	assert_ptr_equal(date.snapshot, &made.snapshot[1]);
+	assert_int_equal(walk(dates, "asof/2999-01-01/b", &date), 0);
+	assert_ptr_equal(date.snapshot, &made.snapshot[4]);
 	assert_string_equal(names(dates, "latest", 4), "a b ");
 	assert_string_equal(names(dates, "snapshots", 4), "a b ");
+}
+
+static void words_go_with_the_day(void **state)
+{
+	static const struct {
+		int64_t now;
+		const char *path;
+		const char *want; /* a stamp, or NULL: not there */
+	} cases[] = {
+		{ START - 1, "asof/today/db", "2026-11-21T00-00-00Z" },
+		{ START - 1, "asof/yesterday/db", NULL },
+		{ START, "asof/today/db", "2026-11-22T00-01-00Z" },
+		{ START, "asof/yesterday/db", "2026-11-21T00-00-00Z" },
+		{ START + DAY - 1, "asof/yesterday/web", NULL },
+		{ START + DAY, "asof/yesterday/web", "2026-11-22T01-00-00Z" },
+		{ START + DAY, "asof/today/web", "2026-11-23T00-00-01Z" },
+	};
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct made made;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of(&made, NULL, START + 2 * DAY);
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		char target[CR_DATE_PATH_MAX];
+		struct cr_date date;
+
+		unit_case(cases[i].path);
+		the_time = cases[i].now;
+		if (!cases[i].want) {
+			assert_int_equal(walk(dates, cases[i].path, &date),
+					 -ENOENT);
+			continue;
+		}
+		assert_int_equal(walk(dates, cases[i].path, &date), 0);
+		assert_true(cr_dates_valid(dates, &date));
+		cr_dates_target(dates, &date, target);
+		assert_string_equal(strrchr(target, '/') + 1, cases[i].want);
+	}
+	the_time = START + DAY;
+}
+
+static void two_spellings_are_two_directories(void **state)
+{
+	static const char *const paths[] = {
+		"asof/2026-11-22",
+		"asof/2026-11-22T23-59-59Z",
+		"asof/yesterday",
+	};
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct cr_date date[CR_ARRAY_LEN(paths)];
+	struct made made;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of(&made, NULL, START + 2 * DAY);
+	for (size_t i = 0; i < CR_ARRAY_LEN(paths); i++) {
+		assert_int_equal(walk(dates, paths[i], &date[i]), 0);
+		for (size_t j = 0; j < i; j++) {
+			assert_false(cr_date_equal(&date[i], &date[j]));
+			assert_int_not_equal(cr_dates_ino(dates, &date[i]),
+					     cr_dates_ino(dates, &date[j]));
+		}
+	}
 }
 
 static void a_name_keeps_its_cookie(void **state)
@@ -368,7 +484,7 @@ static void an_empty_repository_is_no_error(void **state)
 	assert_string_equal(names(dates, "by-date", 4), "");
 	cr_dates_stat(dates, &root, &st);
 	assert_int_equal(st.st_mode, S_IFDIR | 0555);
-	assert_int_equal(st.st_nlink, 6);
+	assert_int_equal(st.st_nlink, 7);
 	assert_int_equal(st.st_mtim.tv_sec, START);
 	assert_int_equal(walk(dates, ".caprock/README", &date), 0);
 	cr_dates_stat(dates, &date, &st);
@@ -383,6 +499,8 @@ int main(void)
 		cmocka_unit_test(names_are_found_only_as_they_are_written),
 		cmocka_unit_test(one_source_stands_at_the_root),
 		cmocka_unit_test(what_is_dated_ahead_is_never_the_newest),
+		cmocka_unit_test(words_go_with_the_day),
+		cmocka_unit_test(two_spellings_are_two_directories),
 		cmocka_unit_test(a_name_keeps_its_cookie),
 		cmocka_unit_test(what_a_link_says_never_changes),
 		cmocka_unit_test(what_has_no_name_is_left_out),
