@@ -22,6 +22,8 @@ static const struct cr_command *const table[] = {
 	&cr_command_backup,
 	&cr_command_snapshots, /* look */
 	&cr_command_ls,
+	&cr_command_find,
+	&cr_command_history,
 	&cr_command_cat,
 	&cr_command_restore,
 	&cr_command_export,

@@ -12,6 +12,8 @@ extern const struct cr_command cr_command_cat;
 extern const struct cr_command cr_command_completion;
 extern const struct cr_command cr_command_diff;
 extern const struct cr_command cr_command_export;
+extern const struct cr_command cr_command_find;
+extern const struct cr_command cr_command_history;
 extern const struct cr_command cr_command_index_rebuild;
 extern const struct cr_command cr_command_init;
 extern const struct cr_command cr_command_key_add;

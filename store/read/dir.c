@@ -349,6 +349,60 @@ int cr_dir_find(const struct cr_dir *dir, struct cr_piece name,
 	return -ENOENT;
 }
 
+/* ---- Without opening ---- */
+
+int cr_tree_find(struct cr_reader *reader, const struct cr_view *view,
+		 const struct cr_tree_ref *ref, struct cr_piece name,
+		 struct cr_page **page, uint32_t *index)
+{
+	const struct cr_dir dir = {
+		.reader = reader,
+		.view = *view,
+		.ref = *ref,
+	};
+
+	return cr_dir_find(&dir, name, page, index);
+}
+
+static int each_page(const struct cr_dir *dir, cr_page_each_fn fn, void *arg)
+{
+	for (uint64_t at = 0; at < dir->entries;) {
+		cr_cleanup(cr_page_freep) struct cr_page *page = NULL;
+		int r = cr_dir_page(dir, at, &page);
+
+		at = r < 0 ? cr_dir_after_page(dir, at)
+			   : page->first + page->leaf.entries;
+		r = fn(arg, page, r);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int cr_tree_each_page(struct cr_reader *reader, const struct cr_view *view,
+		      const struct cr_tree_ref *ref, cr_page_each_fn fn,
+		      void *arg)
+{
+	cr_cleanup(cr_dir_closep) struct cr_dir *dir = NULL;
+	cr_cleanup(cr_page_freep) struct cr_page *page = NULL;
+	const struct cr_dir one = {
+		.reader = reader,
+		.view = *view,
+		.ref = *ref,
+	};
+	int r;
+
+	if (ref->content == CR_CONTENT_NONE)
+		return 0;
+	/* Opening it would read that leaf twice. */
+	if (ref->content == CR_CONTENT_LEAF) {
+		r = load_page(&one, &ref->id, &ref->hint, 0, &page);
+		return fn(arg, page, r);
+	}
+	r = cr_dir_open(reader, view, ref, &dir);
+	return r < 0 ? fn(arg, NULL, r) : each_page(dir, fn, arg);
+}
+
 /* ---- What lies in objects of its own ---- */
 
 static int append_object(struct cr_reader *reader, const struct cr_view *view,

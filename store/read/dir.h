@@ -68,6 +68,27 @@ uint64_t cr_dir_after_page(const struct cr_dir *dir, uint64_t ordinal);
 cr_must_check int cr_dir_find(const struct cr_dir *dir, struct cr_piece name,
 			      struct cr_page **page, uint32_t *index);
 
+/*
+ * The same for the directory that @ref refers to, reading no more of it than
+ * the way to that page.
+ */
+cr_must_check int cr_tree_find(struct cr_reader *reader,
+			       const struct cr_view *view,
+			       const struct cr_tree_ref *ref,
+			       struct cr_piece name, struct cr_page **page,
+			       uint32_t *index);
+
+/*
+ * Call @fn with each page of it in order; a return that is not 0 ends that and
+ * is returned.  In place of what cannot be read @fn gets NULL and the error.
+ */
+typedef int (*cr_page_each_fn)(void *arg, const struct cr_page *page,
+			       int error);
+cr_must_check int cr_tree_each_page(struct cr_reader *reader,
+				    const struct cr_view *view,
+				    const struct cr_tree_ref *ref,
+				    cr_page_each_fn fn, void *arg);
+
 void cr_page_free(struct cr_page *page);
 size_t cr_page_weight(const struct cr_page *page); /* heap bytes */
 
