@@ -70,11 +70,21 @@ static size_t put_record(const struct cr_ino_of *of, uint8_t *record)
 	return (size_t)(at - record);
 }
 
+/* An id is that of all names, attributes and content below. */
+static size_t put_tree(const struct cr_tree_ref *tree, uint8_t *at)
+{
+	if (tree->content == CR_CONTENT_NONE)
+		return 0;
+	(void)cr_put_id(at, &tree->id);
+	return CR_ID_LEN;
+}
+
 static uint64_t shared(const struct cr_ino_of *of)
 {
-	uint8_t record[RECORD_MAX];
+	uint8_t record[RECORD_MAX], tree[CR_ID_LEN];
 	struct cr_piece piece[] = {
 		{ record, put_record(of, record) },
+		{ tree, of->tree ? put_tree(of->tree, tree) : 0 },
 		{ of->entry->xattr_id.bytes,
 		  of->entry->has & CR_HAS_XATTR_OBJECT ? CR_ID_LEN : 0 },
 		{ of->entry->xattrs.bytes, of->entry->has & CR_HAS_XATTR_HERE
@@ -126,6 +136,8 @@ uint64_t cr_ino(const struct cr_ino_of *of)
 	    of->entry->type != CR_ENTRY_DIRECTORY)
 		return linked(of);
 	if (of->entry->type == CR_ENTRY_FILE && of->entry->nlink == 1)
+		return shared(of);
+	if (of->entry->type == CR_ENTRY_DIRECTORY && of->tree)
 		return shared(of);
 	return own(of);
 }

@@ -10,6 +10,9 @@
  * directories that seem to be one.  The links of a group in one snapshot share
  * a number.
  *
+ * For who only compares, directories that are equal in all that is below them
+ * may share a number too.
+ *
  * Keyed, because numbers can be seen by everybody who may list a directory.
  */
 #ifndef FS_INO_H
@@ -22,6 +25,7 @@
 struct cr_domain_keys;
 struct cr_entry;
 struct cr_file_ref;
+struct cr_tree_ref;
 
 /* The key of a source's root, then of each directory below it. */
 void cr_ino_root_key(const struct cr_domain_keys *domain, const char *source,
@@ -35,6 +39,7 @@ struct cr_ino_of {
 	const struct cr_id *snapshot;
 	const struct cr_entry *entry;
 	const struct cr_file_ref *file; /* of regular files, else NULL */
+	const struct cr_tree_ref *tree; /* of directories that may share */
 };
 
 /* The number of an entry; a snapshot's root is an entry without a name. */

@@ -52,7 +52,8 @@ typedef int (*cr_page_fn)(void *arg, const struct cr_page_want *want,
 struct cr_inodes_options {
 	size_t cache_bytes; /* bounds the pages kept */
 	cr_page_fn page;
-	void *arg; /* of @page; borrowed */
+	void *arg;	    /* of @page; borrowed */
+	bool share_folders; /* equal directories have one inode number */
 };
 
 cr_must_check int cr_inodes_new(const struct cr_inodes_options *options,

@@ -8,6 +8,7 @@
 #include "fs/attr.h"
 #include "fs/mount.h"
 #include "fs/reply.h"
+#include "fs/show.h"
 
 #define ROOM_MAX (1u << 20)
 #define DOTS	 2  /* positions before the first entry */
@@ -104,6 +105,8 @@ static bool add_entry(struct cr_listing *listing, struct cr_node *node,
 {
 	char name[CR_NAME_MAX + 1];
 
+	if (cr_show_hides(listing->mount->show, node->entry))
+		return true;
 	memcpy(name, node->entry->name.bytes, node->entry->name.len);
 	name[node->entry->name.len] = '\0';
 	return add_node(listing, node, name, (off_t)(DOTS + ordinal + 1));

@@ -192,7 +192,9 @@ static int loop(struct cr_mount *mount)
 	r = cr_refresh_start(mount, &refresh);
 	if (r == 0) {
 		r = fuse_session_loop_mt(mount->session, config);
-		if (r != 0)
+		if (cr_mount_may_share(mount) < 0)
+			r = -CR_EUSAGE; /* that ended it, in op_init() */
+		else if (r != 0)
 			r = cr_fail(r < 0 ? -r : EIO, "%s: the mount ended: %s",
 				    mount->options->mountpoint,
 				    cr_strerror(r < 0 ? r : -EIO));

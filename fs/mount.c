@@ -2,12 +2,14 @@
 #include "fs/mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fs/mountpoint.h"
+#include "fs/show.h"
 #include "store/base/error.h"
 #include "store/base/key_file.h"
 #include "store/base/log.h"
@@ -19,7 +21,8 @@
 #define SHARE_BLOCKS 60
 #define SHARE_INDEX  20
 #define SHARE_PAGES  15
-#define SHARE_FILES  5
+#define SHARE_FILES  4
+#define SHARE_SHOW   1
 
 #define ENVIRONMENT "CAPROCK_PASSPHRASE"
 
@@ -97,10 +100,47 @@ static int look_for_repository(const struct cr_mount_options *options)
 				   "the repository");
 }
 
+/* Ids of ACLs mean others there, and older kernels do not look at them. */
+static bool is_user_namespace(void)
+{
+	cr_cleanup(cr_closep) int fd =
+		open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	unsigned long inside, outside, count;
+	char text[128] = "";
+
+	/* Without /proc nobody has made one. */
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	return sscanf(text, "%lu %lu %lu", &inside, &outside, &count) != 3 ||
+	       inside != 0 || outside != 0 || count < UINT32_MAX;
+}
+
+int cr_mount_may_share(const struct cr_mount *mount)
+{
+	const struct cr_mount_options *options = mount->options;
+
+	if (!options->allow_other || options->insecure_acl)
+		return 0;
+	if (is_user_namespace())
+		return cr_fail(CR_EUSAGE,
+			       "allow_other: in a user namespace ACLs do not "
+			       "keep out whom they name; -o insecure_acl lets "
+			       "others in all the same");
+	if (mount->no_acl)
+		return cr_fail(CR_EUSAGE,
+			       "allow_other: this kernel does not enforce "
+			       "ACLs; -o insecure_acl lets others in by modes "
+			       "alone");
+	return 0;
+}
+
 static int unlock(struct cr_mount *mount)
 {
 	cr_cleanup(credentials_release) struct cr_credentials cred = { 0 };
-	int r = look_for_repository(mount->options);
+	int r = cr_mount_may_share(mount);
+
+	if (r == 0)
+		r = look_for_repository(mount->options);
 
 	if (r < 0)
 		return r;
@@ -199,6 +239,18 @@ static int read_page(void *arg, const struct cr_page_want *want,
 
 /* ---- Opening and closing ---- */
 
+static int make_show(struct cr_mount *mount)
+{
+	const struct cr_show_options options = {
+		.mount = mount->options,
+		.reader = mount->reader,
+		.damage = mount->damage,
+		.cache_bytes = share(mount, SHARE_SHOW),
+	};
+
+	return cr_show_new(&options, &mount->show);
+}
+
 static int make_tables(struct cr_mount *mount)
 {
 	const struct cr_dates_options dates = {
@@ -211,12 +263,15 @@ static int make_tables(struct cr_mount *mount)
 		.cache_bytes = share(mount, SHARE_PAGES),
 		.page = read_page,
 		.arg = mount,
+		.share_folders = mount->options->sharedirs,
 	};
 	int r = cr_reader_new(mount->repo, mount->index,
 			      share(mount, SHARE_BLOCKS), &mount->reader);
 
 	if (r == 0)
 		r = cr_damage_new(&mount->damage);
+	if (r == 0)
+		r = make_show(mount);
 	if (r == 0)
 		r = cr_dates_new(&dates, &mount->dates);
 	if (r == 0)
@@ -286,6 +341,7 @@ void cr_mount_close(struct cr_mount *mount)
 {
 	if (!mount)
 		return;
+	cr_show_free(mount->show);
 	cr_files_free(mount->files);
 	cr_inodes_free(mount->inodes);
 	cr_dates_free(mount->dates);

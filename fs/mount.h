@@ -17,6 +17,7 @@
 
 struct cr_index;
 struct cr_repo;
+struct cr_show;
 struct cr_state;
 struct fuse_session;
 
@@ -30,6 +31,7 @@ struct cr_mount {
 	struct cr_dates *dates;
 	struct cr_inodes *inodes;
 	struct cr_files *files;
+	struct cr_show *show;
 	struct cr_snapshots snapshots; /* of whoever refreshes */
 	bool listed;		       /* likewise: once at least */
 
@@ -38,6 +40,7 @@ struct cr_mount {
 	void *ready_arg;
 	bool no_open; /* set before the first request, as is: */
 	bool no_opendir;
+	bool no_acl; /* the kernel enforces none here */
 
 	atomic_ullong bytes;   /* of all packs, for statfs */
 	atomic_ullong entries; /* in all snapshots */
@@ -61,6 +64,12 @@ cr_must_check int cr_mount_unlock(const struct cr_mount_options *options,
  */
 cr_must_check int cr_mount_open(struct cr_mount *mount);
 void cr_mount_close(struct cr_mount *mount);
+
+/*
+ * 0, or -CR_EUSAGE with a sentence where others are to be let in and nobody
+ * would enforce ACLs.  What the kernel offers is known once it has said hello.
+ */
+cr_must_check int cr_mount_may_share(const struct cr_mount *mount);
 
 /* The node of something at the top level. */
 cr_must_check int cr_mount_node(struct cr_mount *mount,

@@ -24,6 +24,19 @@ void cr_node_file_ref(const struct cr_node *node, struct cr_file_ref *ret)
 	cr_page_file_ref(cr_cached_value(node->page), node->index, ret);
 }
 
+static void tree_ref(const struct cr_node *node, struct cr_tree_ref *ret)
+{
+	const struct cr_manifest *manifest;
+
+	if (node->page) {
+		cr_page_tree_ref(cr_cached_value(node->page), node->index, ret);
+		return;
+	}
+	manifest = &cr_node_snapshot(node)->manifest;
+	*ret = (struct cr_tree_ref){ manifest->root.content, manifest->root_id,
+				     manifest->root_hint };
+}
+
 uint64_t cr_node_ino(const struct cr_node *node)
 {
 	struct cr_view view = cr_node_view(node);
@@ -34,8 +47,14 @@ uint64_t cr_node_ino(const struct cr_node *node)
 		.entry = node->entry,
 	};
 	struct cr_file_ref file;
+	struct cr_tree_ref tree;
 	struct cr_key root;
 
+	if (node->inodes->options.share_folders &&
+	    node->entry->type == CR_ENTRY_DIRECTORY) {
+		tree_ref(node, &tree);
+		of.tree = &tree;
+	}
 	if (!node->page) {
 		cr_ino_root_key(view.domain, snapshot->source, &root);
 		of.folder = &root;

@@ -10,10 +10,12 @@
 #include "fs/mount.h"
 #include "fs/ops_int.h"
 #include "fs/reply.h"
+#include "fs/show.h"
 #include "store/base/buf.h"
 #include "store/base/error.h"
 
 #define NAME_MAX_LEN   255
+#define TARGET_MAX     4095 /* what readlink(2) can return of ours */
 #define BLOCK_LEN      4096 /* what statfs counts in */
 #define BACKGROUND_MAX 64   /* requests the kernel sends ahead */
 
@@ -38,7 +40,14 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		FUSE_CAP_SPLICE_MOVE | FUSE_CAP_ATOMIC_O_TRUNC |
 		FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS;
 	struct cr_mount *mount = userdata;
+	const struct cr_mount_options *options = mount->options;
 
+	/* To want what is not there ends the session; main.c says why. */
+	mount->no_acl = !(conn->capable & FUSE_CAP_POSIX_ACL);
+	if (mount->no_acl && options->allow_other && !options->insecure_acl) {
+		conn->want |= FUSE_CAP_POSIX_ACL;
+		return;
+	}
 	conn->want |= wanted & conn->capable;
 	conn->want &= ~unwanted;
 	conn->max_read = CR_MAX_READ;
@@ -76,6 +85,8 @@ static int do_lookup(struct cr_mount *mount, struct cr_node *dir,
 		r = find_date(mount, &dir->date, name, &node);
 	if (r < 0)
 		return r;
+	if (node.entry && cr_show_hides(mount->show, node.entry))
+		return -ENOENT;
 	cr_reply_entry(mount, &node, e);
 	return 0;
 }
@@ -137,6 +148,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 static int do_readlink(const struct cr_mount *mount, const struct cr_node *node,
 		       struct cr_buf *out)
 {
+	cr_cleanup(cr_buf_release) struct cr_buf stored = { 0 };
 	struct cr_view view;
 	int r;
 
@@ -150,7 +162,13 @@ static int do_readlink(const struct cr_mount *mount, const struct cr_node *node,
 	if (!node->entry || node->entry->type != CR_ENTRY_SYMLINK)
 		return -EINVAL;
 	view = cr_node_view(node);
-	r = cr_entry_target(mount->reader, &view, node->entry, out);
+	r = cr_entry_target(mount->reader, &view, node->entry, &stored);
+	if (r == 0)
+		r = cr_show_target(
+			mount->show, node,
+			(struct cr_piece){ stored.bytes, stored.len }, out);
+	if (r == 0 && out->len > TARGET_MAX)
+		return -ENAMETOOLONG;
 	cr_buf_u8(out, 0);
 	return r < 0 ? r : cr_buf_error(out);
 }

@@ -15,7 +15,7 @@
 #define THREADS_MAX   1024
 #define HELP_COLUMN   32
 
-enum kind { FLAG, TEXT, SIZE, NUMBER };
+enum kind { FLAG, TEXT, SIZE, NUMBER, CHOICE };
 
 static const struct row {
 	const char *name;
@@ -40,6 +40,20 @@ static const struct row {
 	{ "key-file", TEXT, AT(key_file), "FILE", "unlock with a key file" },
 	{ "allow_other", FLAG, AT(allow_other), NULL,
 	  "let others in, as modes and ACLs do" },
+	{ "insecure_acl", FLAG, AT(insecure_acl), NULL,
+	  "also where no ACL is enforced" },
+	{ "owner", TEXT, AT(owner), "user|NAME|UID",
+	  "show all as owned by this user" },
+	{ "map", CHOICE, AT(map), "numeric|names",
+	  "owners by number, or by name here" },
+	{ "mode", CHOICE, AT(mode), "asis|private",
+	  "modes, or nobody but you reads" },
+	{ "symlinks", CHOICE, AT(symlinks), "asis|inside|hide",
+	  "links, or led into the snapshot" },
+	{ "special", CHOICE, AT(special), "show|hide",
+	  "pipes, sockets and devices" },
+	{ "sharedirs", FLAG, AT(sharedirs), NULL,
+	  "one number for equal directories" },
 	{ "nonempty", FLAG, AT(nonempty), NULL,
 	  "mount over files that are there" },
 	{ "noxattr", FLAG, AT(noxattr), NULL,
@@ -129,6 +143,28 @@ static int set_text(const char *value, char **to)
 	return 0;
 }
 
+/* One of the words between "|"; @to is its place among them. */
+static int set_choice(const struct row *row, const char *value,
+		      unsigned int *to)
+{
+	size_t len = strlen(value);
+	const char *word = row->arg;
+
+	for (unsigned int n = 0;; n++) {
+		const char *end = strchrnul(word, '|');
+
+		if ((size_t)(end - word) == len &&
+		    memcmp(word, value, len) == 0) {
+			*to = n;
+			return 0;
+		}
+		if (*end == '\0')
+			return cr_fail(CR_EUSAGE, "%s=%s: it is one of %s",
+				       row->name, value, row->arg);
+		word = end + 1;
+	}
+}
+
 static int set(const struct row *row, const char *value,
 	       struct cr_mount_options *options)
 {
@@ -148,6 +184,8 @@ static int set(const struct row *row, const char *value,
 		return set_text(value, to);
 	case NUMBER:
 		return set_number(row->name, value, to);
+	case CHOICE:
+		return set_choice(row, value, to);
 	case SIZE:
 		break;
 	}
@@ -188,12 +226,13 @@ static int set_word(const char *word, struct cr_mount_options *options)
 	const char *equals = strchr(word, '=');
 	size_t len = equals ? (size_t)(equals - word) : strlen(word);
 
+	/* First: "owner" alone is a word of fstab. */
+	if (len == 0 || is_ignored(word))
+		return 0;
 	for (size_t i = 0; i < CR_ARRAY_LEN(rows); i++)
 		if (is_name(rows[i].name, word, len))
 			return set(&rows[i], equals ? equals + 1 : NULL,
 				   options);
-	if (len == 0 || is_ignored(word))
-		return 0;
 	return cr_fail(CR_EUSAGE, "no mount option is called %s", word);
 }
 
@@ -324,6 +363,16 @@ static int check(const struct cr_mount_options *options)
 						strlen(options->source) }))
 		return cr_fail(CR_EUSAGE, "source=%s is no name of a source",
 			       options->source);
+	if (options->owner && options->owner[0] == '\0')
+		return cr_fail(CR_EUSAGE, "owner= needs a user");
+	if (options->insecure_acl && !options->allow_other)
+		return cr_fail(CR_EUSAGE,
+			       "insecure_acl is of no use without allow_other");
+	if (options->map == CR_MAP_NAMES &&
+	    (options->owner || options->mode == CR_MODE_PRIVATE))
+		return cr_fail(CR_EUSAGE,
+			       "owner= and mode=private show one owner: there "
+			       "is nothing for map=names to do");
 	if (options->cache_bytes < CACHE_MIN)
 		return cr_fail(CR_EUSAGE, "cache= must be at least %uM",
 			       CACHE_MIN >> 20);
@@ -383,6 +432,7 @@ void cr_mount_options_release(struct cr_mount_options *options)
 	free(options->passphrase_file);
 	free(options->passphrase_command);
 	free(options->key_file);
+	free(options->owner);
 	*options = (struct cr_mount_options){ 0 };
 }
 

@@ -15,6 +15,12 @@
 
 #include "store/base/util.h"
 
+/* What a choice may be: in the order of its words, the default first. */
+enum cr_mount_map { CR_MAP_NUMERIC, CR_MAP_NAMES };
+enum cr_mount_mode { CR_MODE_ASIS, CR_MODE_PRIVATE };
+enum cr_mount_symlinks { CR_LINKS_ASIS, CR_LINKS_INSIDE, CR_LINKS_HIDE };
+enum cr_mount_special { CR_SPECIAL_SHOW, CR_SPECIAL_HIDE };
+
 enum cr_mount_action {
 	CR_MOUNT_RUN,
 	CR_MOUNT_HELP,
@@ -31,10 +37,17 @@ struct cr_mount_options {
 	char *passphrase_file;
 	char *passphrase_command;
 	char *key_file;
+	char *owner;
 	int passphrase_fd; /* -1: none */
 	size_t cache_bytes;
-	unsigned int threads; /* 0: as many as suit this machine */
+	unsigned int threads;  /* 0: as many as suit this machine */
+	unsigned int map;      /* enum cr_mount_map */
+	unsigned int mode;     /* enum cr_mount_mode */
+	unsigned int symlinks; /* enum cr_mount_symlinks */
+	unsigned int special;  /* enum cr_mount_special */
 	bool allow_other;
+	bool insecure_acl;
+	bool sharedirs;
 	bool nonempty;
 	bool noxattr;
 	bool noexec;

@@ -6,6 +6,7 @@
 
 #include "fs/attr.h"
 #include "fs/mount.h"
+#include "fs/show.h"
 #include "store/base/buf.h"
 #include "store/base/error.h"
 
@@ -16,6 +17,7 @@ void cr_reply_stat(struct cr_mount *mount, const struct cr_node *node,
 		cr_attr_stat(node->entry, cr_node_ino(node), ret);
 	else
 		cr_dates_stat(mount->dates, &node->date, ret);
+	cr_show_stat(mount->show, node, ret);
 }
 
 void cr_reply_entry(struct cr_mount *mount, struct cr_node *node,

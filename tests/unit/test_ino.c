@@ -12,6 +12,8 @@ struct where {
 	struct cr_id snapshot;
 	struct cr_entry entry;
 	struct cr_file_ref file;
+	struct cr_tree_ref tree;
+	bool share;
 	char name[8];
 	char xattrs[8];
 };
@@ -42,6 +44,7 @@ static uint64_t ino_of(struct where *w)
 		.snapshot = &w->snapshot,
 		.entry = &w->entry,
 		.file = w->entry.type == CR_ENTRY_FILE ? &w->file : NULL,
+		.tree = w->share ? &w->tree : NULL,
 	};
 
 	w->entry.name = (struct cr_piece){ w->name, strlen(w->name) };
@@ -114,6 +117,37 @@ static void all_but_single_files_belong_to_their_snapshot(void **state)
 	}
 }
 
+static void equal_directories_may_share(void **state)
+{
+	struct where w = some_file();
+	uint64_t before;
+
+	(void)state;
+	w.entry.type = CR_ENTRY_DIRECTORY;
+	w.entry.content = CR_CONTENT_LEAF;
+	w.tree.content = CR_CONTENT_LEAF;
+	w.share = true;
+	before = ino_of(&w);
+	w.snapshot.bytes[0] = 1;
+	assert_int_equal(ino_of(&w), before);
+	w.tree.id.bytes[31] = 1;
+	assert_true(ino_of(&w) != before);
+	w.tree.id.bytes[31] = 0;
+	w.entry.mtime.nsec++;
+	assert_true(ino_of(&w) != before);
+	w.entry.mtime.nsec--;
+	w.name[0] = 'x';
+	assert_true(ino_of(&w) != before);
+	w.name[0] = 'n';
+	w.folder.bytes[0] = 1;
+	assert_true(ino_of(&w) != before);
+	/* An id means nothing where there is no content. */
+	w.entry.content = w.tree.content = CR_CONTENT_NONE;
+	before = ino_of(&w);
+	w.tree.id.bytes[0] = 1;
+	assert_int_equal(ino_of(&w), before);
+}
+
 static void links_share_a_number_wherever_they_are(void **state)
 {
 	struct where w = some_file();
@@ -175,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_shows_changes_the_number),
 		cmocka_unit_test(what_does_not_show_leaves_it),
 		cmocka_unit_test(all_but_single_files_belong_to_their_snapshot),
+		cmocka_unit_test(equal_directories_may_share),
 		cmocka_unit_test(links_share_a_number_wherever_they_are),
 		cmocka_unit_test(paths_make_keys),
 	};

@@ -45,6 +45,12 @@ static void nothing_is_asked_for_by_default(void **state)
 	assert_int_equal(o.passphrase_fd, -1);
 	assert_int_equal(o.cache_bytes, 256u << 20);
 	assert_int_equal(o.threads, 0);
+	assert_null(o.owner);
+	assert_int_equal(o.map, CR_MAP_NUMERIC);
+	assert_int_equal(o.mode, CR_MODE_ASIS);
+	assert_int_equal(o.symlinks, CR_LINKS_ASIS);
+	assert_int_equal(o.special, CR_SPECIAL_SHOW);
+	assert_false(o.insecure_acl || o.sharedirs);
 	assert_false(o.allow_other || o.nonempty || o.noxattr || o.noexec ||
 		     o.foreground || o.debug);
 }
@@ -91,7 +97,7 @@ static void words_of_fstab_are_ignored(void **state)
 		"-o",
 		"_netdev,nofail,user=anna,x-systemd.automount,comment=c,auto",
 		"-o",
-		"defaults,default_permissions",
+		"defaults,default_permissions,owner,group",
 		NULL,
 	};
 	cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
@@ -99,6 +105,7 @@ static void words_of_fstab_are_ignored(void **state)
 	(void)state;
 	assert_int_equal(parse(words, &o), 0);
 	assert_false(o.allow_other);
+	assert_null(o.owner);
 }
 
 static void commas_in_values_are_escaped(void **state)
@@ -132,6 +139,19 @@ static void bad_words_are_usage(void **state)
 		{ "repo", "mnt", "-o", "source=.hidden" },
 		{ "repo", "mnt", "-o", "source=a/b" },
 		{ "repo", "mnt", "-o", "allow_other=yes" },
+		{ "repo", "mnt", "-o", "insecure_acl" },
+		{ "repo", "mnt", "-o", "owner=" },
+		{ "repo", "mnt", "-o", "map" },
+		{ "repo", "mnt", "-o", "map=" },
+		{ "repo", "mnt", "-o", "map=name" },
+		{ "repo", "mnt", "-o", "map=names2" },
+		{ "repo", "mnt", "-o", "map=names|numeric" },
+		{ "repo", "mnt", "-o", "mode=0700" },
+		{ "repo", "mnt", "-o", "symlinks=outside" },
+		{ "repo", "mnt", "-o", "special=no" },
+		{ "repo", "mnt", "-o", "sharedirs=yes" },
+		{ "repo", "mnt", "-o", "map=names,owner=user" },
+		{ "repo", "mnt", "-o", "map=names,mode=private" },
 		{ "repo", "mnt", "-o", "cache=" },
 		{ "repo", "mnt", "-o", "cache=lots" },
 		{ "repo", "mnt", "-o", "cache=1M" },
@@ -177,6 +197,37 @@ static void help_and_version_need_nothing_else(void **state)
 	assert_int_equal(a.action, CR_MOUNT_HELP);
 	assert_int_equal(parse(version, &b), 0);
 	assert_int_equal(b.action, CR_MOUNT_VERSION);
+}
+
+static void choices_are_words(void **state)
+{
+	static const struct {
+		const char *words;
+		unsigned int map, mode, symlinks, special;
+	} cases[] = {
+		{ "map=names", CR_MAP_NAMES, 0, 0, 0 },
+		{ "map=names,map=numeric", CR_MAP_NUMERIC, 0, 0, 0 },
+		{ "mode=private", 0, CR_MODE_PRIVATE, 0, 0 },
+		{ "mode=asis", 0, CR_MODE_ASIS, 0, 0 },
+		{ "symlinks=inside", 0, 0, CR_LINKS_INSIDE, 0 },
+		{ "symlinks=hide", 0, 0, CR_LINKS_HIDE, 0 },
+		{ "symlinks=asis,special=show", 0, 0, 0, 0 },
+		{ "special=hide", 0, 0, 0, CR_SPECIAL_HIDE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		const char *const words[] = { "repo", "mnt", "-o",
+					      cases[i].words, NULL };
+		cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+		unit_case(cases[i].words);
+		assert_int_equal(parse(words, &o), 0);
+		assert_int_equal(o.map, cases[i].map);
+		assert_int_equal(o.mode, cases[i].mode);
+		assert_int_equal(o.symlinks, cases[i].symlinks);
+		assert_int_equal(o.special, cases[i].special);
+	}
 }
 
 static void debugging_stays_in_the_foreground(void **state)
@@ -261,6 +312,7 @@ int main(void)
 		cmocka_unit_test(commas_in_values_are_escaped),
 		cmocka_unit_test(bad_words_are_usage),
 		cmocka_unit_test(help_and_version_need_nothing_else),
+		cmocka_unit_test(choices_are_words),
 		cmocka_unit_test(debugging_stays_in_the_foreground),
 		cmocka_unit_test(a_key_file_may_come_from_the_environment),
 		cmocka_unit_test(sizes_have_units),
