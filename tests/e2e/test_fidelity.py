@@ -547,6 +547,101 @@ def test_ours_are_never_listed_and_not_to_be_forged(repo, tree):
         assert ours(next(mount.path.iterdir()), 'snapshot') == ids[-1]
 
 
+def test_since_when_a_version_stands(repo, tmp_path):
+    """first_seen and last_seen: of files, small ones, links and directories."""
+    top = tmp_path / 'top'
+    harness.write(top / 'a/same', harness.noise(1, 5000))
+    made = []
+
+    def backup():
+        made.append(repo.backup(top)['time'].replace(':', '-'))
+
+    def version(name, text, when):
+        harness.write(top / name, text, ns=(when, when))
+
+    # Of b: one, two, two, one again, gone; of c: the last two.
+    version('a/b', b'one', 10**18)
+    version('a/large-b', harness.noise(2, 9000), 10**18)
+    backup()
+    version('a/b', b'two', 2 * 10**18)
+    version('a/large-b', harness.noise(3, 9000), 2 * 10**18)
+    backup()
+    harness.write(top / 'elsewhere', b'e')
+    backup()
+    version('a/b', b'one', 10**18)
+    version('a/large-b', harness.noise(2, 9000), 10**18)
+    version('a/c', b'c', 10**18)
+    backup()
+    os.unlink(top / 'a/b')
+    os.unlink(top / 'a/large-b')
+    backup()
+    repo.backup(top, source='other')
+    want = {
+        'a/same': [(0, 4)] * 5,
+        'a/b': [(0, 3), (1, 2), (1, 2), (0, 3), None],
+        'a/large-b': [(0, 3), (1, 2), (1, 2), (0, 3), None],
+        'a/c': [None, None, None, (3, 4), (3, 4)],
+        'elsewhere': [None, None, (2, 4), (2, 4), (2, 4)],
+        'a': [(0, 0), (1, 2), (1, 2), (3, 3), (4, 4)],
+    }
+    for options in ((), ('source=src',)):
+        with repo.mount(*options) as mount:
+            folder = mount.path if options else mount.path / 'snapshots/src'
+            for name, expected in want.items():
+                for which, span in enumerate(expected):
+                    path = folder / made[which] / name
+                    assert path.exists() == (span is not None)
+                    if span:
+                        seen = [ours(path, x) for x in ('first_seen',
+                                                        'last_seen')]
+                        assert seen == [made[i] for i in span], (name, which)
+            # A new snapshot counts as soon as it is there.
+            if not options:
+                backup()
+                harness.until((folder / made[-1]).exists, 'it appears')
+                assert ours(folder / made[0] / 'a/same', 'last_seen') == made[-1]
+                assert ours(mount.snapshot('other') / 'a/same', 'first_seen') \
+                    not in made[:5]
+                want['a/same'] = [(0, 5)] * 5
+                want['a/c'][3:] = [(3, 5)] * 2
+                want['elsewhere'][2:] = [(2, 5)] * 3
+                want['a'][4] = (4, 5)
+
+
+def test_a_missing_xattr_costs_no_reading(repo, tree):
+    """What has none is known to have none without the repository."""
+    harness.need_programs('strace')
+    os.setxattr(tree / 'noise', 'user.far', b'v' * 1000)
+    repo.backup(tree)
+    with repo.mount() as mount:
+        top = mount.snapshot()
+        names = [top / name for name in ('small', 'empty', 'docs',
+                                         'docs/readme.txt', 'docs/deep/er/note')]
+        for path in names:  # what a listing reads is read once
+            os.stat(path)
+        trace = mount.path.parent / 'trace'
+        with harness.running(['strace', '-f', '-y', '-p',
+                              str(mount.process.pid), '-e',
+                              'trace=openat,pread64,preadv,mmap',
+                              '-o', os.fspath(trace)]) as tracer:
+            harness.until(lambda: any('attached' in line for line
+                                      in tracer.err.lines), 'strace attaches')
+            for path in names:
+                for name in ('user.none', 'system.posix_acl_access',
+                             'security.capability', 'user.far'):
+                    with pytest.raises(OSError) as caught:
+                        os.getxattr(path, name)
+                    assert caught.value.errno == errno.ENODATA
+                assert os.listxattr(path) == []
+            assert '/packs/' not in trace.read_text()
+            # The same eyes see what is read.
+            assert (top / 'noise').read_bytes() == \
+                (tree / 'noise').read_bytes()
+            harness.until(lambda: '/packs/data/' in trace.read_text(),
+                          'a file is seen to be read')
+            assert os.getxattr(top / 'noise', 'user.far') == b'v' * 1000
+
+
 # ---- The price of xattrs ----
 
 def test_the_price_of_a_long_listing(repo, tmp_path):
