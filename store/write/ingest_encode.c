@@ -9,6 +9,7 @@
 
 #include "store/base/error.h"
 #include "store/codec/tree_encode.h"
+#include "store/write/acl_ids.h"
 #include "store/write/ingest_int.h"
 
 /* The next event, its jobs done; NULL at the end or after a failure. */
@@ -76,6 +77,29 @@ static void put_name(struct cr_buf *text, uint32_t id, const char *name)
 	cr_buf_put(text, number, (size_t)n);
 	cr_buf_put(text, name, strlen(name));
 	cr_buf_u8(text, '\n');
+}
+
+static int note_acl_id(void *arg, bool is_group, uint32_t id)
+{
+	struct cr_ingest *ingest = arg;
+
+	return note_id(is_group ? &ingest->gids : &ingest->uids, id);
+}
+
+/*
+ * Who owns @item, and whom its ACLs name.  Of a file that did not change, whose
+ * xattrs are an object, only the id is known: those it names are left out.
+ */
+static int note_ids(struct cr_ingest *ingest, const struct cr_item *item)
+{
+	struct cr_piece set = { item->xattrs.bytes, item->xattrs.len };
+	int r = note_id(&ingest->uids, item->st.entry.uid);
+
+	if (r == 0)
+		r = note_id(&ingest->gids, item->st.entry.gid);
+	if (r == 0 && item->known.has_acl && set.len > 0)
+		r = cr_acl_ids(set, note_acl_id, ingest);
+	return r;
 }
 
 int cr_ingest_name_tables(struct cr_ingest *ingest)
@@ -230,9 +254,7 @@ static int encode_item(struct cr_ingest *ingest, struct cr_dirwork *dir,
 	if (e.type == CR_ENTRY_SYMLINK)
 		r = take_target(ingest, item, &e);
 	if (r == 0)
-		r = note_id(&ingest->uids, e.uid);
-	if (r == 0)
-		r = note_id(&ingest->gids, e.gid);
+		r = note_ids(ingest, item);
 	if (r == 0)
 		r = cr_dir_builder_add(&dir->builder, &e, &content);
 	if (r == 0 && e.type == CR_ENTRY_FILE)

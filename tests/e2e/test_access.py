@@ -371,11 +371,13 @@ def test_an_ordinary_user_owns_what_root_backed_up(repo, tmp_path):
 OTHER_MACHINE = '''root:x:0:0:root:/root:/bin/sh
 daemon:x:4001:4001::/:/bin/sh
 carl:x:4002:4002::/:/bin/sh
+bin:x:4003:4003::/:/bin/sh
 mallory:x:8:8::/:/bin/sh
 '''
 OTHER_GROUPS = '''root:x:0:
 daemon:x:4001:
 carl:x:4002:
+bin:x:4003:
 mallory:x:8:
 '''
 
@@ -393,25 +395,29 @@ def backup_elsewhere(repo, tmp_path, top):
 def test_owners_by_name(repo, tmp_path):
     """One is known here by another number, one is not, one is another's."""
     top = tmp_path / 'top'
+    # 4003, bin, owns nothing: it is known for the ACLs that name it.
     for number in (0, 4001, 4002, 8, 4711):
         path = harness.write(top / str(number), b'x')
         os.chown(path, number, number)
         path.chmod(0o640)
         os.setxattr(path, 'system.posix_acl_access',
-                    acl(0o640, [(USER, 4, 4001), (USER, 0, 8),
-                                (GROUPS, 4, 4002)], 4))
+                    acl(0o640, [(USER, 4, 4001), (USER, 4, 4003),
+                                (USER, 0, 8), (GROUPS, 4, 4002),
+                                (GROUPS, 4, 4003)], 4))
     backup_elsewhere(repo, tmp_path, top)
     nobody = 4294967294
     assert pwd.getpwnam('daemon').pw_uid == 1 and pwd.getpwuid(8)
+    assert pwd.getpwnam('bin').pw_uid == 2
     with repo.mount('map=names,allow_other') as mount, open_to_all(tmp_path):
         shown = mount.snapshot()
         for name, want in (('0', 0), ('4001', 1), ('4002', 4002), ('8', nobody),
                            ('4711', 4711)):
             st = os.stat(shown / name)
             assert (st.st_uid, st.st_gid) == (want, want), name
-        assert named_by(shown / '0') == {'user:1:r--', f'user:{nobody}:---',
-                                         'group:4002:r--'}
-        assert readable(shown / '0', 1)
+        assert named_by(shown / '0') == {
+            'user:1:r--', 'user:2:r--', f'user:{nobody}:---', 'group:4002:r--',
+            'group:2:r--'}
+        assert readable(shown / '0', 1) and readable(shown / '0', 2)
         # The number 4001 is nobody's, and 8 is not who was kept out.
         assert not readable(shown / '0', 4001)
         assert not readable(shown / '8', 8)
