@@ -150,7 +150,7 @@ static int unlock(struct cr_mount *mount)
 	r = cr_repo_open(mount->options->repository, &cred, &mount->repo);
 	if (r < 0)
 		return r;
-	if (!cr_keyring_reads(mount->repo->ring))
+	if (!cr_keyring_reads(mount->repo->keys->ring))
 		return cr_fail(CR_ECAPABILITY,
 			       "this key can back up and cannot read: mounting "
 			       "needs an owner's or a reader's");

@@ -149,11 +149,12 @@ static int choose_paths(struct backup *b)
 /* Whether this key may sign for the source: said now, not after hours. */
 static int check_grant(const struct backup *b)
 {
-	const struct cr_roster *roster = &b->session.repo->roster;
-	const struct cr_uid *me = cr_keyring_id(b->session.repo->ring);
-	bool owner = cr_keyring_role(b->session.repo->ring) == CR_ROLE_OWNER;
+	const struct cr_roster *roster = &b->session.repo->keys->roster;
+	const struct cr_uid *me = cr_keyring_id(b->session.repo->keys->ring);
+	bool owner =
+		cr_keyring_role(b->session.repo->keys->ring) == CR_ROLE_OWNER;
 
-	if (!cr_keyring_writes(b->session.repo->ring))
+	if (!cr_keyring_writes(b->session.repo->keys->ring))
 		return cr_fail(CR_ECAPABILITY, "a read key cannot back up");
 	for (uint32_t k = 0; k < roster->keys; k++) {
 		const struct cr_roster_key *key = &roster->key[k];
@@ -204,7 +205,8 @@ static int open_cache(struct backup *b)
 	if (r == 0)
 		r = cr_statcache_open(
 			b->session.state, cr_session_share(&b->session, 10),
-			generation, cr_keyring_domain(b->session.repo->ring),
+			generation,
+			cr_keyring_domain(b->session.repo->keys->ring),
 			&b->cache);
 	if (r == 0)
 		cr_statcache_get_totals(b->cache, b->source, &b->before);

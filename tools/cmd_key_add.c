@@ -61,11 +61,11 @@ static int add(struct cr_key_session *keys, const struct options *options,
 	};
 	int r;
 
-	if (cr_keyring_role(repo->ring) != CR_ROLE_OWNER)
+	if (cr_keyring_role(repo->keys->ring) != CR_ROLE_OWNER)
 		return cr_fail(CR_ECAPABILITY,
 			       "key add: only the owner's key makes others");
 	if (options->share) {
-		r = cr_key_find(&repo->roster, options->share, &share);
+		r = cr_key_find(&repo->keys->roster, options->share, &share);
 		if (r < 0)
 			return r;
 		request.share = &share->id;

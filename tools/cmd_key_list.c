@@ -95,7 +95,7 @@ static int run(struct cr_context *ctx, void *options)
 	r = cr_session_state(&session, false);
 	if (r < 0)
 		return r;
-	roster = slots.roster = &session.repo->roster;
+	roster = slots.roster = &session.repo->keys->roster;
 	slots.count = calloc(roster->keys, sizeof(*slots.count));
 	if (!slots.count)
 		return -ENOMEM;
@@ -106,8 +106,8 @@ static int run(struct cr_context *ctx, void *options)
 		"DOMAIN", "SLOTS", "LABEL (SOURCES)");
 	for (uint32_t i = 0; i < roster->keys; i++) {
 		const struct cr_roster_key *key = &roster->key[i];
-		bool own = cr_uid_equal(&key->id,
-					cr_keyring_id(session.repo->ring));
+		bool own = cr_uid_equal(
+			&key->id, cr_keyring_id(session.repo->keys->ring));
 
 		if (ctx->out->json)
 			json_key(ctx->out, key, slots.count[i], own);
@@ -116,7 +116,7 @@ static int run(struct cr_context *ctx, void *options)
 	}
 	cr_json_u64(ctx->out->summary, "keys", roster->keys);
 	cr_json_u64(ctx->out->summary, "epoch", roster->epochs);
-	cr_json_u64(ctx->out->summary, "roster", session.repo->roster_n);
+	cr_json_u64(ctx->out->summary, "roster", session.repo->keys->roster_n);
 	return cr_output_check(ctx->out);
 }
 

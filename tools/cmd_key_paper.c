@@ -53,15 +53,16 @@ static int print_paper(const struct cr_repo *repo,
 	char head[320];
 	int len, r;
 
-	len = snprintf(head, sizeof(head),
-		       "caprock paper key\n"
-		       "repository %s\n"
-		       "key %s (%s)\n"
-		       "Whoever holds this sheet needs no passphrase. "
-		       "To use it: caprock key import --paper\n\n",
-		       cr_uid_hex(&repo->info.id).text,
-		       cr_uid_hex(cr_keyring_id(repo->ring)).text,
-		       cr_role_text((uint8_t)cr_keyring_role(repo->ring)));
+	len = snprintf(
+		head, sizeof(head),
+		"caprock paper key\n"
+		"repository %s\n"
+		"key %s (%s)\n"
+		"Whoever holds this sheet needs no passphrase. "
+		"To use it: caprock key import --paper\n\n",
+		cr_uid_hex(&repo->info.id).text,
+		cr_uid_hex(cr_keyring_id(repo->keys->ring)).text,
+		cr_role_text((uint8_t)cr_keyring_role(repo->keys->ring)));
 	cr_buf_put(&text, head, (size_t)len);
 	r = cr_paper_encode((struct cr_piece){ bundle->bytes, bundle->len },
 			    &text);

@@ -122,7 +122,8 @@ static int run(struct cr_context *ctx, void *arg)
 	r = cr_key_session_open(ctx, &keys);
 	if (r < 0)
 		return r;
-	r = cr_key_find(&keys.session.repo->roster, ctx->operand[0], &key);
+	r = cr_key_find(&keys.session.repo->keys->roster, ctx->operand[0],
+			&key);
 	if (r < 0)
 		return r;
 	r = choose(&keys.session, options, key, &last);

@@ -145,7 +145,7 @@ static int open_all(struct verification *v)
 	r = cr_session_open(v->ctx, session);
 	if (r < 0)
 		return r;
-	if (!cr_keyring_reads(session->repo->ring))
+	if (!cr_keyring_reads(session->repo->keys->ring))
 		return cr_fail(CR_ECAPABILITY,
 			       "verify: a put key cannot read the repository");
 	r = cr_session_state(session, false);

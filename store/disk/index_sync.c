@@ -32,7 +32,7 @@ static bool is_fatal(int r)
 
 static bool could_open(const struct cr_repo *repo, const struct cr_uid *domain)
 {
-	return cr_keyring_domain_keys(repo->ring, domain) != NULL;
+	return cr_keyring_domain_keys(repo->keys->ring, domain) != NULL;
 }
 
 static int report_pack(struct sync *sync, const struct cr_uid *pack, int r)
@@ -459,7 +459,7 @@ static int is_worth_a_try(const struct cr_repo *repo, struct cr_index *index,
 
 static int retry_opaque(struct sync *sync)
 {
-	const struct cr_roster *roster = &sync->repo->roster;
+	const struct cr_roster *roster = &sync->repo->keys->roster;
 
 	for (uint32_t i = 0; i < roster->domains; i++) {
 		const struct cr_uid *domain = &roster->domain[i].id;
@@ -512,8 +512,9 @@ static int is_ready(const struct cr_repo *repo, struct cr_index *index)
 	r = find_segments(repo, &new);
 	if (r < 0 || new.ids.len > 0)
 		return r;
-	for (uint32_t i = 0; i < repo->roster.domains; i++) {
-		r = is_worth_a_try(repo, index, &repo->roster.domain[i].id);
+	for (uint32_t i = 0; i < repo->keys->roster.domains; i++) {
+		r = is_worth_a_try(repo, index,
+				   &repo->keys->roster.domain[i].id);
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}

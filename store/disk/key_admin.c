@@ -26,7 +26,7 @@ static int must_be_owner(const struct cr_repo *repo)
 static int copy_roster(const struct cr_repo *repo, struct cr_roster *ret)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
-	int r = cr_roster_encode(&repo->roster, &bytes);
+	int r = cr_roster_encode(&repo->keys->roster, &bytes);
 
 	if (r < 0)
 		return r;
@@ -39,8 +39,8 @@ static int put_next(const struct cr_repo *repo, struct cr_storage_w *w,
 {
 	const struct cr_roster_place place = {
 		.repository = repo->info.id,
-		.n = repo->roster_n + 1,
-		.prev = repo->roster_hash,
+		.n = repo->keys->roster_n + 1,
+		.prev = repo->keys->roster_hash,
 	};
 	int r = cr_roster_put(w, &repo->bundle->secret, &place, roster);
 

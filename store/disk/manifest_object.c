@@ -109,7 +109,7 @@ int cr_manifest_open_body(const struct cr_repo *repo, const char *name,
 	manifest.body = plain; /* released with the manifest */
 	if (!plain)
 		return -ENOMEM;
-	r = cr_keyring_manifest_key(repo->ring, head, &key);
+	r = cr_keyring_manifest_key(repo->keys->ring, head, &key);
 	if (r < 0)
 		return r;
 	r = cr_open_append(&key, ad, sealed, plain);

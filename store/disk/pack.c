@@ -12,8 +12,9 @@
 #include "store/disk/segments.h"
 
 struct cr_pack {
-	const struct cr_repo *repo; /* borrowed */
-	struct cr_stored *stored;   /* owned; NULL when made from a segment */
+	const struct cr_repo *repo;	 /* borrowed */
+	const struct cr_repo_keys *keys; /* of @repo, when it was opened */
+	struct cr_stored *stored; /* owned; NULL when made from a segment */
 	uint64_t len;
 	uint8_t header_bytes[CR_PACK_HEADER_LEN];
 	struct cr_pack_header header;
@@ -48,7 +49,7 @@ static int pack_fail(const struct cr_pack *pack, int code, const char *why)
 static int check_writer(const struct cr_pack *pack, struct cr_sign_pk *pk)
 {
 	const struct cr_roster_key *key =
-		cr_repo_key(pack->repo, &pack->header.writer);
+		cr_roster_find(&pack->keys->roster, &pack->header.writer);
 
 	if (!key || (key->role != CR_ROLE_OWNER && key->role != CR_ROLE_PUT))
 		return pack_fail(pack, CR_EAUTH,
@@ -62,7 +63,8 @@ static int check_writer(const struct cr_pack *pack, struct cr_sign_pk *pk)
 		struct cr_id vouched = cr_pack_vouch_hash(pack->header_bytes,
 							  pack->sealed.bytes,
 							  pack->sealed.len);
-		int r = cr_revoked_counts(pack->repo, key, &vouched);
+		int r = cr_revoked_counts(pack->repo, pack->keys, key,
+					  &vouched);
 
 		if (r < 0)
 			return r;
@@ -84,7 +86,7 @@ static int open_footer(struct cr_pack *pack, uint64_t data_end)
 
 	if (r < 0)
 		return r;
-	r = cr_keyring_footer_key(pack->repo->ring, &pack->header, &key);
+	r = cr_keyring_footer_key(pack->keys->ring, &pack->header, &key);
 	if (r < 0)
 		return r;
 	r = cr_open_append(
@@ -139,7 +141,7 @@ static void take_data_key(struct cr_pack *pack)
 	struct cr_id commitment;
 
 	pack->data_key_error = cr_keyring_pack_key(
-		pack->repo->ring, &pack->header, &pack->data_key);
+		pack->keys->ring, &pack->header, &pack->data_key);
 	if (pack->data_key_error < 0)
 		return;
 	commitment = cr_pack_commitment(&pack->data_key, &pack->header.pack);
@@ -177,8 +179,10 @@ static struct cr_pack *pack_new(const struct cr_repo *repo)
 {
 	struct cr_pack *pack = calloc(1, sizeof(*pack));
 
-	if (pack)
-		pack->repo = repo;
+	if (!pack)
+		return NULL;
+	pack->repo = repo;
+	pack->keys = repo->keys;
 	return pack;
 }
 

@@ -2,7 +2,8 @@
 /*
  * repo.h - open a repository: storage, `repository`, roster, keys.
  *
- * An open repository is immutable and may be used by any thread.
+ * An open repository may be used by any thread.  Nothing in it changes but
+ * `keys`, which cr_repo_renew() replaces as a whole.
  */
 #ifndef STORE_DISK_REPO_H
 #define STORE_DISK_REPO_H
@@ -19,19 +20,29 @@ struct cr_credentials {
 	struct cr_uid key_file_slot; /* the slot it names; zero: try all */
 };
 
-struct cr_repo {
-	struct cr_storage *storage; /* owned */
-	struct cr_repository info;
-	struct cr_id hash;	  /* the repository hash */
-	struct cr_bundle *bundle; /* owned, guarded */
-	struct cr_sign_pk owner;
-	struct cr_roster roster; /* the newest */
+/* What one key list gives to who holds our bundle.  Immutable. */
+struct cr_repo_keys {
+	struct cr_roster roster;
 	uint64_t roster_n;
 	struct cr_id roster_hash;
 	struct cr_id *roster_chain; /* owned; hash of roster n at [n - 1] */
 	char *roster_damage;	    /* owned; what is wrong with an older one */
 	struct cr_keyring *ring;    /* owned */
 	struct cr_revoked *revoked; /* owned; revoked.h */
+	struct cr_repo_keys *older; /* owned; what this replaced, or NULL */
+};
+
+struct cr_repo {
+	struct cr_storage *storage; /* owned */
+	struct cr_repository info;
+	struct cr_id hash;	  /* the repository hash */
+	struct cr_bundle *bundle; /* owned, guarded */
+	struct cr_sign_pk owner;
+	/*
+	 * Owned.  Whatever was found here stays valid until the repository is
+	 * closed.  Who needs two things that agree takes the pointer once.
+	 */
+	_Atomic(struct cr_repo_keys *) keys;
 };
 
 /*
@@ -48,6 +59,16 @@ cr_must_check int cr_repo_open(const char *path,
 			       const struct cr_credentials *cred,
 			       struct cr_repo **ret);
 void cr_repo_close(struct cr_repo *repo);
+
+/*
+ * Take in a key list that the owner published since.  One thread at a time;
+ * others may use the repository meanwhile.  1 when @repo->keys is another, 0
+ * when there is nothing new (which costs one listing), or an error, and then
+ * @repo is as it was: -CR_ECAPABILITY when the new list revokes our own key,
+ * -CR_ETAMPER when the storage shows an older list or a chain without ours,
+ * else as cr_repo_open().
+ */
+cr_must_check int cr_repo_renew(struct cr_repo *repo);
 
 /*
  * Read `repository` only: who needs no key may ask.  -CR_ENOREPO, -CR_EVERSION,

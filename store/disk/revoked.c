@@ -205,10 +205,11 @@ static int find_out(const struct cr_repo *repo, const struct cr_roster_key *key,
 
 /* What the key's manifests vouch for; found out once. */
 static int vouched_for(const struct cr_repo *repo,
+		       const struct cr_repo_keys *keys,
 		       const struct cr_roster_key *key,
 		       const struct vouched **ret)
 {
-	struct cr_revoked *revoked = repo->revoked;
+	struct cr_revoked *revoked = keys->revoked;
 	struct vouched *v;
 	int r;
 
@@ -232,11 +233,12 @@ static int vouched_for(const struct cr_repo *repo,
 }
 
 int cr_revoked_counts(const struct cr_repo *repo,
+		      const struct cr_repo_keys *keys,
 		      const struct cr_roster_key *key,
 		      const struct cr_id *vouched)
 {
 	const struct vouched *v;
-	int r = vouched_for(repo, key, &v);
+	int r = vouched_for(repo, keys, key, &v);
 
 	if (r < 0)
 		return r;
@@ -247,12 +249,13 @@ int cr_revoked_counts(const struct cr_repo *repo,
 }
 
 int cr_revoked_counts_manifest(const struct cr_repo *repo,
+			       const struct cr_repo_keys *keys,
 			       const struct cr_roster_key *key,
 			       const struct cr_id *manifest)
 {
 	const struct cr_id *id;
 	const struct vouched *v;
-	int r = vouched_for(repo, key, &v);
+	int r = vouched_for(repo, keys, key, &v);
 
 	if (r < 0)
 		return r;

@@ -16,11 +16,12 @@ void cr_revoked_free(struct cr_revoked *revoked);
 
 /*
  * Whether the pack of the revoked @key whose header and sealed footer give
- * @vouched counts: 1 or 0.  The first call for
- * a key reads its manifests and their segments; any thread may call.  Damaged
- * manifests and segments vouch for nothing.  -ENOMEM, -errno.
+ * @vouched counts: 1 or 0.  @keys, of @repo, is where @key was found.  The
+ * first call for a key reads its manifests and their segments; any thread may
+ * call.  Damaged manifests and segments vouch for nothing.  -ENOMEM, -errno.
  */
 cr_must_check int cr_revoked_counts(const struct cr_repo *repo,
+				    const struct cr_repo_keys *keys,
 				    const struct cr_roster_key *key,
 				    const struct cr_id *vouched);
 
@@ -33,6 +34,7 @@ struct cr_id cr_pack_vouch_hash(const uint8_t header[CR_PACK_HEADER_LEN],
  * @key at or before the last that counts: 1 or 0.
  */
 cr_must_check int cr_revoked_counts_manifest(const struct cr_repo *repo,
+					     const struct cr_repo_keys *keys,
 					     const struct cr_roster_key *key,
 					     const struct cr_id *manifest);
 

@@ -177,6 +177,17 @@ static int note_damage(struct cr_roster_chain *chain)
 	return chain->damage ? 0 : -ENOMEM;
 }
 
+int cr_roster_chain_newest(const struct cr_storage *storage, uint64_t *ret)
+{
+	struct names names = { 0 };
+	int r = cr_storage_list(storage, "keys/roster", false, note_name,
+				&names);
+
+	if (r == 0)
+		*ret = names.newest;
+	return r;
+}
+
 int cr_roster_chain_read(const struct cr_storage *storage,
 			 const struct cr_roster_trust *trust,
 			 struct cr_roster_chain *ret)

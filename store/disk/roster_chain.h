@@ -33,6 +33,9 @@ struct cr_roster_chain {
 cr_must_check int cr_roster_chain_read(const struct cr_storage *storage,
 				       const struct cr_roster_trust *trust,
 				       struct cr_roster_chain *ret);
+/* The highest number there is, by one listing; 0 when there is none. */
+cr_must_check int cr_roster_chain_newest(const struct cr_storage *storage,
+					 uint64_t *ret);
 void cr_roster_chain_release(struct cr_roster_chain *chain);
 
 /* "keys/roster/12" */

@@ -3,6 +3,12 @@
 
 #include "store/base/error.h"
 
+/*
+ * A pack is opened with the keys of its time.  Under other keys it may not
+ * count any more, so they are part of what it is cached by.
+ */
+#define KIND_BITS 2
+
 struct cr_packs {
 	const struct cr_repo *repo; /* borrowed */
 	struct cr_cache *cache;	    /* owned */
@@ -13,8 +19,9 @@ static int load(void *arg, const struct cr_cache_key *key, void **value,
 {
 	const struct cr_packs *packs = arg;
 	struct cr_pack *pack;
-	int r = cr_pack_open(packs->repo, (enum cr_pack_kind)key->n, &key->uid,
-			     &pack);
+	int r = cr_pack_open(packs->repo,
+			     (enum cr_pack_kind)(key->n % (1u << KIND_BITS)),
+			     &key->uid, &pack);
 
 	if (r < 0)
 		return r;
@@ -58,7 +65,8 @@ void cr_packs_free(struct cr_packs *packs)
 int cr_packs_get(struct cr_packs *packs, enum cr_pack_kind kind,
 		 const struct cr_uid *uid, struct cr_cached **ret)
 {
-	struct cr_cache_key key = { *uid, kind };
+	const uint32_t roster = (uint32_t)packs->repo->keys->roster_n;
+	const struct cr_cache_key key = { *uid, roster << KIND_BITS | kind };
 
 	return cr_cache_get(packs->cache, &key, packs, ret);
 }

@@ -16,8 +16,10 @@ cr_must_check int cr_packs_new(const struct cr_repo *repo, size_t bytes,
 			       struct cr_packs **ret);
 void cr_packs_free(struct cr_packs *packs);
 
-/* Pin pack @uid: cr_packs_pack() of it until cr_cached_unpin().  As
- * cr_pack_open(). */
+/*
+ * Pin pack @uid: cr_packs_pack() of it until cr_cached_unpin().  As
+ * cr_pack_open(), with the newest keys of the repository.
+ */
 cr_must_check int cr_packs_get(struct cr_packs *packs, enum cr_pack_kind kind,
 			       const struct cr_uid *uid,
 			       struct cr_cached **ret);

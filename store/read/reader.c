@@ -46,8 +46,8 @@ struct cr_reader {
 int cr_view_init(const struct cr_repo *repo, const struct cr_snapshot *snapshot,
 		 struct cr_view *ret)
 {
-	const struct cr_domain_keys *domain =
-		cr_keyring_domain_keys(repo->ring, &snapshot->manifest.domain);
+	const struct cr_domain_keys *domain = cr_keyring_domain_keys(
+		repo->keys->ring, &snapshot->manifest.domain);
 
 	if (!domain)
 		return cr_fail(CR_ECAPABILITY,
@@ -247,7 +247,8 @@ static bool must_hash(const struct wanted *w, const struct cr_pack *pack)
 
 	return kind_of(w->type) == CR_PACK_META ||
 	       (!cr_uid_equal(writer, &w->view->writer) &&
-		!cr_uid_equal(writer, &w->reader->repo->roster.key[0].id));
+		!cr_uid_equal(writer,
+			      &w->reader->repo->keys->roster.key[0].id));
 }
 
 /* Split and hash chunk @place of the pinned block. */

@@ -55,24 +55,31 @@ void cr_snapshots_release(struct cr_snapshots *set)
 /* ---- One manifest ---- */
 
 /* Whether @key may sign for @source: its own grants, or nobody's else. */
-static bool granted(const struct cr_repo *repo, const struct cr_roster_key *key,
-		    const char *source)
+static bool granted(const struct cr_roster *roster,
+		    const struct cr_roster_key *key, const char *source)
 {
 	for (uint32_t i = 0; i < key->sources; i++)
 		if (strcmp(key->source[i], source) == 0)
 			return true;
 	/* What the owner signed counts, whoever is granted the source later. */
-	return key == &repo->roster.key[0] && key->sources == 0;
+	return key == &roster->key[0] && key->sources == 0;
 }
 
+/* The writer is in every key list since the one that admitted it. */
 static int check_rights(const struct cr_repo *repo,
 			const struct cr_snapshot *snapshot)
 {
+	const struct cr_repo_keys *keys = repo->keys;
 	const struct cr_roster_key *key =
-		cr_repo_key(repo, &snapshot->head.writer);
+		cr_roster_find(&keys->roster, &snapshot->head.writer);
 
+	if (!key)
+		return cr_fail(CR_ETAMPER,
+			       "%s: its key is not in the key list any more",
+			       snapshot->object);
 	if (key->revoked) {
-		int r = cr_revoked_counts_manifest(repo, key, &snapshot->id);
+		int r = cr_revoked_counts_manifest(repo, keys, key,
+						   &snapshot->id);
 
 		if (r < 0)
 			return r;
@@ -81,7 +88,7 @@ static int check_rights(const struct cr_repo *repo,
 				       "%s: signed after its key was revoked",
 				       snapshot->object);
 	}
-	if (!granted(repo, key, snapshot->source))
+	if (!granted(&keys->roster, key, snapshot->source))
 		return cr_fail(CR_ETAMPER,
 			       "%s: source %s is not granted to its writer",
 			       snapshot->object, snapshot->source);
@@ -126,7 +133,7 @@ static int load_snapshot(const struct cr_repo *repo, const char *object,
 	if (!s->object)
 		return -ENOMEM;
 	r = open_snapshot(repo, s);
-	if (r == -ENOMEM || r == -CR_ECAPABILITY)
+	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
 		s->error = r;
@@ -317,35 +324,68 @@ static int note_gone(struct update *update, struct cr_snapshot *snapshot)
 	return 0;
 }
 
+/*
+ * Whether @was is to be read again: @judge says that the keys are others.  What
+ * the storage failed at may pass.
+ */
+static bool is_in_doubt(const struct cr_repo *repo,
+			const struct cr_snapshot *was, bool judge)
+{
+	if (was->error)
+		return judge || was->error > -CR_EBASE;
+	return judge && check_rights(repo, was) < 0;
+}
+
+/*
+ * Read @object, which is new or instead of @was.  That it fails as it did is no
+ * news.
+ */
+static int take_object(const struct cr_repo *repo, const char *object,
+		       struct cr_snapshot *was, struct update *update)
+{
+	cr_cleanup(snapshot_freep) struct cr_snapshot *now = NULL;
+	int r = load_snapshot(repo, object, &now);
+
+	if (r == 0 && was && was->error && was->error == now->error) {
+		update->all[update->count++] = was;
+		return 0;
+	}
+	if (r == 0 && was)
+		r = note_gone(update, was);
+	if (r < 0)
+		return r;
+	update->all[update->count++] = now;
+	update->fresh[update->freshs++] = cr_take(now);
+	return 0;
+}
+
 /* Merge the listed names with what the set has; read what is new. */
 static int merge(const struct cr_repo *repo, const struct cr_snapshots *set,
 		 const struct names *names, struct update *update)
 {
 	cr_cleanup(cr_freep) struct cr_snapshot **old = gather(set);
 	size_t olds = set->count + set->bads, o = 0;
+	bool judge = set->roster_n != repo->keys->roster_n;
 	int r = 0;
 
 	update->all = calloc(names->count + 1, sizeof(*update->all));
 	update->fresh = calloc(names->count + 1, sizeof(*update->fresh));
 	if (!old || !update->all || !update->fresh)
 		return -ENOMEM;
-	for (size_t i = 0; i < names->count; i++) {
-		struct cr_snapshot **at = &update->all[update->count];
+	for (size_t i = 0; i < names->count && r == 0; i++) {
+		const char *name = names->name[i];
+		struct cr_snapshot *was = NULL;
 
-		while (r == 0 && o < olds &&
-		       strcmp(old[o]->object, names->name[i]) < 0)
+		while (r == 0 && o < olds && strcmp(old[o]->object, name) < 0)
 			r = note_gone(update, old[o++]);
+		if (o < olds && strcmp(old[o]->object, name) == 0)
+			was = old[o++];
 		if (r < 0)
 			return r;
-		if (o < olds && strcmp(old[o]->object, names->name[i]) == 0) {
-			*at = old[o++];
-		} else {
-			r = load_snapshot(repo, names->name[i], at);
-			if (r < 0)
-				return r;
-			update->fresh[update->freshs++] = *at;
-		}
-		update->count++;
+		if (was && !is_in_doubt(repo, was, judge))
+			update->all[update->count++] = was;
+		else
+			r = take_object(repo, name, was, update);
 	}
 	while (r == 0 && o < olds)
 		r = note_gone(update, old[o++]);
@@ -379,7 +419,7 @@ int cr_snapshots_update(const struct cr_repo *repo, struct cr_state *state,
 	size_t changed;
 	int r;
 
-	if (!cr_keyring_reads(repo->ring))
+	if (!cr_keyring_reads(repo->keys->ring))
 		return cr_fail(CR_ECAPABILITY,
 			       "a put key cannot read snapshots");
 	r = cr_storage_list(repo->storage, "snapshots", true, list_writer, &l);
@@ -392,10 +432,13 @@ int cr_snapshots_update(const struct cr_repo *repo, struct cr_state *state,
 	if (r < 0)
 		return r;
 	changed = update.freshs + update.gones;
-	if (changed == 0)
-		return 0;
-	r = apply(set, &update);
-	if (r == 0)
-		r = cr_chains_check(state, set);
-	return r < 0 ? r : (int)changed;
+	if (changed > 0) {
+		r = apply(set, &update);
+		if (r == 0)
+			r = cr_chains_check(state, set);
+	}
+	if (r < 0)
+		return r;
+	set->roster_n = repo->keys->roster_n;
+	return (int)changed;
 }

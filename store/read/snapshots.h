@@ -32,16 +32,19 @@ struct cr_snapshots {
 	struct cr_snapshot **bad;
 	size_t bads;
 	struct cr_snapshots_retired *retired; /* owned */
+	uint64_t roster_n; /* number of the key list they were judged by */
 	/* The first contradiction found: 0 or -CR_ETAMPER, and the sentence. */
 	int tampered;
 	char *tampered_why; /* owned */
 };
 
 /*
- * List again: read what is new, drop what is gone, check the chains.  Start
- * from a zeroed set.  Returns how many were added or went (so 0: nothing
- * changed).  With @state the heads are compared and, when it is writable,
- * remembered.  Needs a key that reads: -CR_ECAPABILITY.  -errno from storage.
+ * List again: read what is new, drop what is gone, check the chains.  Where
+ * the repository was renewed since (repo.h), those that did not count are read
+ * again, and those that count are judged again.  Start from a zeroed set.
+ * Returns how many were added or went (so 0: nothing changed).  With @state the
+ * heads are compared and, when it is writable, remembered.  Needs a key that
+ * reads: -CR_ECAPABILITY.  -errno from storage.
  */
 cr_must_check int cr_snapshots_update(const struct cr_repo *repo,
 				      struct cr_state *state,

@@ -96,10 +96,11 @@ static int look_at_slot(void *arg, const char *name, const struct cr_slot *slot,
  */
 static int check_keys(struct cr_verifier *v)
 {
-	const char *damage = v->repo->roster_damage;
+	const char *damage = v->repo->keys->roster_damage;
 	int r = 0;
 
-	(void)atomic_fetch_add(&v->totals->objects, 1 + v->repo->roster_n);
+	(void)atomic_fetch_add(&v->totals->objects,
+			       1 + v->repo->keys->roster_n);
 	if (damage) {
 		cr_cleanup(cr_freep) char *name =
 			strndup(damage, strcspn(damage, ":"));

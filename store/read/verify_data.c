@@ -125,7 +125,7 @@ static int check_chunk(const struct reading *in, const struct cr_block *block,
 	const struct cr_footer_chunk *chunk =
 		&cr_pack_footer(in->pack)->chunk[row->first + i];
 	const struct cr_domain_keys *domain = cr_keyring_domain_keys(
-		in->v->repo->ring, &cr_pack_header(in->pack)->domain);
+		in->v->repo->keys->ring, &cr_pack_header(in->pack)->domain);
 	struct cr_piece hashed = cr_block_chunk(block, i), tail;
 	struct cr_id is;
 	int r = 0;

@@ -88,8 +88,8 @@ static bool may_write(const struct cr_roster_key *key, struct cr_piece source)
 static int read_heads(const struct cr_repo *repo, struct cr_piece source,
 		      struct heads *heads)
 {
-	const struct cr_uid *me = cr_keyring_id(repo->ring);
-	const struct cr_roster *roster = &repo->roster;
+	const struct cr_uid *me = cr_keyring_id(repo->keys->ring);
+	const struct cr_roster *roster = &repo->keys->roster;
 	int r;
 
 	heads->repo = repo;
@@ -187,7 +187,7 @@ static int encode(const struct cr_repo *repo, const struct cr_buf *body,
 	struct cr_signature sig;
 	struct cr_id hash;
 	struct cr_key key;
-	int r = cr_keyring_manifest_key_make(repo->ring, head, &key);
+	int r = cr_keyring_manifest_key_make(repo->keys->ring, head, &key);
 
 	if (r < 0)
 		return r;
@@ -205,7 +205,7 @@ static int encode(const struct cr_repo *repo, const struct cr_buf *body,
 	if (r < 0)
 		return r;
 	hash = cr_hash_bytes("manifest-sig", out->bytes, out->len);
-	sig = cr_keyring_sign(repo->ring, "sign-manifest", &hash);
+	sig = cr_keyring_sign(repo->keys->ring, "sign-manifest", &hash);
 	cr_buf_put(out, sig.bytes, sizeof(sig.bytes));
 	return cr_buf_error(out);
 }
@@ -265,7 +265,7 @@ int cr_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
 	for (int i = 0; i < TRIES; i++) {
 		*head = (struct cr_manifest_head){
 			.repository = repo->info.id,
-			.writer = *cr_keyring_id(repo->ring),
+			.writer = *cr_keyring_id(repo->keys->ring),
 			.time = time,
 		};
 		r = try_commit(repo, storage, state, manifest->source, &body,

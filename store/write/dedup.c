@@ -138,10 +138,11 @@ static bool may_use(const struct cr_dedup *dedup,
 {
 	return !facts->opaque &&
 	       cr_uid_equal(&facts->domain,
-			    cr_keyring_domain(dedup->repo->ring)) &&
+			    cr_keyring_domain(dedup->repo->keys->ring)) &&
 	       (cr_uid_equal(&facts->writer,
-			     cr_keyring_id(dedup->repo->ring)) ||
-		cr_uid_equal(&facts->writer, &dedup->repo->roster.key[0].id));
+			     cr_keyring_id(dedup->repo->keys->ring)) ||
+		cr_uid_equal(&facts->writer,
+			     &dedup->repo->keys->roster.key[0].id));
 }
 
 static uint8_t kind_of(enum cr_chunk_type type)

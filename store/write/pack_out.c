@@ -65,11 +65,12 @@ int cr_pack_out_begin(const struct cr_repo *repo, struct cr_storage_w *storage,
 	out->header = (struct cr_pack_header){
 		.kind = kind,
 		.repository = repo->info.id,
-		.writer = *cr_keyring_id(repo->ring),
-		.domain = *cr_keyring_domain(repo->ring),
+		.writer = *cr_keyring_id(repo->keys->ring),
+		.domain = *cr_keyring_domain(repo->keys->ring),
 	};
 	cr_random(out->header.pack.bytes, sizeof(out->header.pack.bytes));
-	r = cr_keyring_pack_key_make(repo->ring, &out->header, &out->data_key);
+	r = cr_keyring_pack_key_make(repo->keys->ring, &out->header,
+				     &out->data_key);
 	if (r < 0)
 		return r;
 	cr_pack_header_encode(&out->header, out->header_bytes);
@@ -327,12 +328,12 @@ static int seal_footer(struct cr_pack_out *out, struct cr_buf *body)
 				     &out->footer.commitment,
 				     &out->footer.body_hash);
 	out->footer.signature =
-		cr_keyring_sign(out->repo->ring, "sign-footer", &hash);
+		cr_keyring_sign(out->repo->keys->ring, "sign-footer", &hash);
 	cr_buf_put(body, out->footer.signature.bytes, CR_SIGN_LEN);
 	r = cr_buf_error(body);
 	if (r < 0)
 		return r;
-	r = cr_keyring_footer_key(out->repo->ring, &out->header, &key);
+	r = cr_keyring_footer_key(out->repo->keys->ring, &out->header, &key);
 	if (r < 0)
 		return r;
 	r = cr_seal_append(&key, (struct cr_piece)CR_PIECE(&out->header_bytes),

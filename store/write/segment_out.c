@@ -75,8 +75,8 @@ static int write_segment(struct cr_segment_out *out)
 
 	if (packs == 0)
 		return 0;
-	cr_segment_begin(&out->repo->info.id, cr_keyring_id(out->repo->ring),
-			 packs, &bytes);
+	cr_segment_begin(&out->repo->info.id,
+			 cr_keyring_id(out->repo->keys->ring), packs, &bytes);
 	cr_buf_put(&bytes, out->items.bytes, out->items.len);
 	r = cr_buf_error(&bytes);
 	if (r < 0)
@@ -128,7 +128,7 @@ static int find_stray(void *arg, uint32_t number,
 
 	if (facts->in_segment || facts->opaque ||
 	    !cr_uid_equal(&facts->writer,
-			  cr_keyring_id(strays->out->repo->ring)))
+			  cr_keyring_id(strays->out->repo->keys->ring)))
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		if (mine[i] == number)

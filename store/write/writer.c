@@ -101,7 +101,7 @@ int cr_writer_open(const struct cr_writer_options *options,
 	const struct cr_repo *repo = options->repo;
 	int r;
 
-	if (!cr_keyring_writes(repo->ring))
+	if (!cr_keyring_writes(repo->keys->ring))
 		return cr_fail(CR_ECAPABILITY, "this key cannot write");
 	writer = calloc(1, sizeof(*writer));
 	if (!writer)
@@ -111,8 +111,8 @@ int cr_writer_open(const struct cr_writer_options *options,
 	writer->opt = *options;
 	if (writer->opt.level == 0)
 		writer->opt.level = CR_LEVEL_DEFAULT;
-	writer->domain = cr_keyring_domain_keys(repo->ring,
-						cr_keyring_domain(repo->ring));
+	writer->domain = cr_keyring_domain_keys(
+		repo->keys->ring, cr_keyring_domain(repo->keys->ring));
 	if (!writer->domain)
 		return cr_fail(CR_ECAPABILITY, "this key has no domain");
 	r = cr_storage_w_open(repo->storage, &writer->storage);

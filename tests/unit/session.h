@@ -61,7 +61,8 @@ static inline void session_begin(const struct made_repo *made,
 	session_ok(cr_index_sync(repo, s->index, true, &stats));
 	session_ok(cr_index_generation(s->index, &generation));
 	session_ok(cr_statcache_open(s->state, SESSION_MEMORY, generation,
-				     cr_keyring_domain(repo->ring), &s->cache));
+				     cr_keyring_domain(repo->keys->ring),
+				     &s->cache));
 	session_ok(cr_writer_open(
 		&(struct cr_writer_options){ .repo = repo,
 					     .state = s->state,
@@ -121,12 +122,13 @@ static inline void looker_init(const struct cr_repo *repo,
 			       struct cr_index *index, struct looker *look)
 {
 	const struct cr_domain_keys *domain = cr_keyring_domain_keys(
-		repo->ring, cr_keyring_domain(repo->ring));
+		repo->keys->ring, cr_keyring_domain(repo->keys->ring));
 
 	*look = (struct looker){ 0 };
 	session_ok(cr_reader_new(repo, index, SESSION_MEMORY, &look->reader));
 	session_ok(cr_snapshots_update(repo, NULL, &look->set));
-	look->view = (struct cr_view){ domain, *cr_keyring_id(repo->ring) };
+	look->view =
+		(struct cr_view){ domain, *cr_keyring_id(repo->keys->ring) };
 	if (look->set.count == 0)
 		return;
 	look->snapshot = look->set.snapshot[look->set.count - 1];

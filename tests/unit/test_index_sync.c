@@ -72,7 +72,7 @@ static int packed(void *arg, const struct cr_packed *p)
 static struct cr_id chunk_id(const struct cr_repo *repo, uint32_t n)
 {
 	const struct cr_domain_keys *keys = cr_keyring_domain_keys(
-		repo->ring, cr_keyring_domain(repo->ring));
+		repo->keys->ring, cr_keyring_domain(repo->keys->ring));
 
 	assert_non_null(keys);
 	return cr_chunk_id(&keys->id_key, CR_CHUNK_DATA, &n, sizeof(n));
@@ -116,7 +116,7 @@ static struct segment_name add_segment(const struct cr_repo *repo,
 	struct segment_name name;
 	struct cr_id id;
 
-	cr_segment_begin(&repo->info.id, cr_keyring_id(repo->ring),
+	cr_segment_begin(&repo->info.id, cr_keyring_id(repo->keys->ring),
 			 packs->count, &bytes);
 	cr_buf_put(&bytes, packs->items.bytes, packs->items.len);
 	assert_int_equal(cr_buf_error(&bytes), 0);
@@ -258,10 +258,10 @@ static void the_facts_say_which_segment_has_it(void **state)
 	facts = the_only_pack();
 	assert_int_equal(stat(pack_path(&packs.id[0]).text, &st), 0);
 	assert_true(cr_uid_equal(&facts.pack, &packs.id[0]));
-	assert_true(
-		cr_uid_equal(&facts.writer, cr_keyring_id(made.repo->ring)));
+	assert_true(cr_uid_equal(&facts.writer,
+				 cr_keyring_id(made.repo->keys->ring)));
 	assert_true(cr_uid_equal(&facts.domain,
-				 cr_keyring_domain(made.repo->ring)));
+				 cr_keyring_domain(made.repo->keys->ring)));
 	assert_int_equal(facts.kind, CR_PACK_DATA);
 	assert_int_equal(facts.len, st.st_size);
 	assert_int_equal(facts.chunks, 1);

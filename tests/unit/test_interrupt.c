@@ -123,10 +123,11 @@ static void run_open(struct run *run, char **path)
 			 0);
 	assert_int_equal(cr_index_sync(made.repo, run->index, true, &stats), 0);
 	assert_int_equal(cr_index_generation(run->index, &generation), 0);
-	assert_int_equal(cr_statcache_open(state_dir, 8u << 20, generation,
-					   cr_keyring_domain(made.repo->ring),
-					   &run->cache),
-			 0);
+	assert_int_equal(
+		cr_statcache_open(state_dir, 8u << 20, generation,
+				  cr_keyring_domain(made.repo->keys->ring),
+				  &run->cache),
+		0);
 	writer.index = run->index;
 	assert_int_equal(cr_writer_open(&writer, &run->writer), 0);
 	opt.writer = run->writer;

@@ -173,8 +173,8 @@ static void a_request_must_make_sense(void **state)
 				 cases[i].want);
 	}
 	made_reopen(&made);
-	assert_int_equal(made.repo->roster_n, 4);
-	assert_memory_equal(&made.repo->roster.key[3].domain,
+	assert_int_equal(made.repo->keys->roster_n, 4);
+	assert_memory_equal(&made.repo->keys->roster.key[3].domain,
 			    &cr_repo_key(made.repo, &put_key)->domain,
 			    CR_UID_LEN);
 
@@ -246,7 +246,7 @@ static void of_two_owners_one_is_told(void **state)
 			 -EEXIST);
 	assert_true(says("try again"));
 	made_reopen(&made);
-	assert_int_equal(made.repo->roster.keys, 2);
+	assert_int_equal(made.repo->keys->roster.keys, 2);
 	assert_int_equal(count_slots().count, 2); /* the second's is gone */
 	assert_int_equal(count_slots().errors, 0);
 	cr_repo_close(other);
@@ -277,7 +277,7 @@ static void a_change_that_fails_changes_nothing(void **state)
 			cr_key_add(made.repo, made.w, &request, &wrap, &done),
 			-EIO);
 		made_reopen(&made);
-		assert_int_equal(made.repo->roster_n, 1);
+		assert_int_equal(made.repo->keys->roster_n, 1);
 		assert_int_equal(count_slots().count, 1);
 	}
 	cr_io_fault(CR_IO_WRITE, 1, EIO);
@@ -317,8 +317,8 @@ static void a_revoked_key_is_out(void **state)
 	assert_int_equal(cr_key_revoke(made.repo, made.w, &key, NULL, false),
 			 -CR_EUSAGE);
 	assert_int_equal(cr_key_revoke(made.repo, made.w,
-				       cr_keyring_id(made.repo->ring), NULL,
-				       false),
+				       cr_keyring_id(made.repo->keys->ring),
+				       NULL, false),
 			 -CR_EUSAGE);
 	assert_int_equal(cr_key_revoke(made.repo, made.w, &last.incarnation,
 				       NULL, false),
@@ -354,21 +354,26 @@ static void rotation_leaves_the_revoked_behind(void **state)
 
 	(void)state;
 	assert_int_equal(
-		cr_keyring_pack_key_make(made.repo->ring, &old, &sealed), 0);
+		cr_keyring_pack_key_make(made.repo->keys->ring, &old, &sealed),
+		0);
 	assert_int_equal(cr_key_revoke(made.repo, made.w, &out_key, NULL, true),
 			 0);
 	made_reopen(&made);
-	assert_int_equal(cr_keyring_epoch(made.repo->ring), 2);
+	assert_int_equal(cr_keyring_epoch(made.repo->keys->ring), 2);
 	writer = made_open(&made, &put);
 	assert_int_equal(
-		cr_keyring_pack_key_make(writer->ring, &header, &sealed), 0);
+		cr_keyring_pack_key_make(writer->keys->ring, &header, &sealed),
+		0);
 	assert_int_equal(header.epoch, 2);
-	assert_int_equal(cr_keyring_pack_key(before->ring, &header, &opened),
-			 -CR_ECAPABILITY);
+	assert_int_equal(
+		cr_keyring_pack_key(before->keys->ring, &header, &opened),
+		-CR_ECAPABILITY);
 	after = made_open(&made, &stay);
-	assert_int_equal(cr_keyring_pack_key(after->ring, &header, &opened), 0);
+	assert_int_equal(
+		cr_keyring_pack_key(after->keys->ring, &header, &opened), 0);
 	assert_memory_equal(&sealed, &opened, sizeof(opened));
-	assert_int_equal(cr_keyring_pack_key(after->ring, &old, &opened), 0);
+	assert_int_equal(cr_keyring_pack_key(after->keys->ring, &old, &opened),
+			 0);
 	assert_int_equal(try_open(&out), -CR_EKEY);
 	cr_repo_close(before);
 	cr_repo_close(after);
@@ -378,7 +383,8 @@ static void rotation_leaves_the_revoked_behind(void **state)
 	cr_secret_release(&out.key_file);
 	out = made_add_read(&made, &out_key);
 	after = made_open(&made, &out);
-	assert_int_equal(cr_keyring_pack_key(after->ring, &old, &opened), 0);
+	assert_int_equal(cr_keyring_pack_key(after->keys->ring, &old, &opened),
+			 0);
 	cr_repo_close(after);
 	cr_secret_release(&out.key_file);
 	cr_secret_release(&stay.key_file);
@@ -470,7 +476,7 @@ static void paper_opens_what_no_slot_does(void **state)
 					       &next.key_file_slot),
 				 0);
 		repo = made_open(&made, &next);
-		assert_int_equal(cr_keyring_role(repo->ring), typed.role);
+		assert_int_equal(cr_keyring_role(repo->keys->ring), typed.role);
 		cr_repo_close(repo);
 		copy("kept", slot);
 

@@ -55,7 +55,8 @@ static size_t lengths[BLOCKS][CHUNKS];
 static void add_block(struct cr_packer *packer, unsigned int b)
 {
 	const struct cr_domain_keys *domain = cr_keyring_domain_keys(
-		made.repo->ring, cr_keyring_domain(made.repo->ring));
+		made.repo->keys->ring,
+		cr_keyring_domain(made.repo->keys->ring));
 	struct cr_open_block block = { 0 };
 
 	for (unsigned int n = 0; n < CHUNKS; n++) {
@@ -278,7 +279,7 @@ static void put_key_reads_footers_only(void **state)
 	struct cr_credentials cred;
 	struct cr_block *block = NULL;
 	struct cr_pack *pack = NULL;
-	struct cr_uid owner = *cr_keyring_id(made.repo->ring), key;
+	struct cr_uid owner = *cr_keyring_id(made.repo->keys->ring), key;
 	const struct cr_key_request request = {
 		.role = CR_ROLE_PUT,
 		.label = "put",

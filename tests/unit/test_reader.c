@@ -56,7 +56,7 @@ static struct chunk chunk_of(uint32_t n)
 static struct cr_id id_of(const struct cr_repo *repo, uint32_t n)
 {
 	const struct cr_domain_keys *domain = cr_keyring_domain_keys(
-		repo->ring, cr_keyring_domain(repo->ring));
+		repo->keys->ring, cr_keyring_domain(repo->keys->ring));
 	struct chunk chunk = chunk_of(n);
 
 	return cr_chunk_id(&domain->id_key, CR_CHUNK_DATA, &chunk,
@@ -302,7 +302,7 @@ static struct cr_credentials add_sharer(struct cr_uid *key)
 					  .source = &source,
 					  .sources = 1,
 					  .share = cr_keyring_id(
-						  made.repo->ring) };
+						  made.repo->keys->ring) };
 
 	return made_add(&made, &request, key);
 }

@@ -96,13 +96,14 @@ static void what_was_created_opens(void **state)
 	assert_int_equal(cr_repo_create(path, &wrap, &slot), 0);
 	assert_int_equal(cr_repo_create(path, &wrap, &slot), -EEXIST);
 	assert_int_equal(cr_repo_open(path, &right, &repo), 0);
-	assert_int_equal(cr_keyring_role(repo->ring), CR_ROLE_OWNER);
-	assert_int_equal(repo->roster_n, 1);
-	assert_int_equal(repo->roster.keys, 1);
+	assert_int_equal(cr_keyring_role(repo->keys->ring), CR_ROLE_OWNER);
+	assert_int_equal(repo->keys->roster_n, 1);
+	assert_int_equal(repo->keys->roster.keys, 1);
 	assert_true(cr_keyring_domain_keys(
-			    repo->ring, cr_keyring_domain(repo->ring)) != NULL);
-	assert_true(cr_repo_key(repo, cr_keyring_id(repo->ring)) ==
-		    &repo->roster.key[0]);
+			    repo->keys->ring,
+			    cr_keyring_domain(repo->keys->ring)) != NULL);
+	assert_true(cr_repo_key(repo, cr_keyring_id(repo->keys->ring)) ==
+		    &repo->keys->roster.key[0]);
 	cr_repo_close(repo);
 	repo = NULL;
 
@@ -206,16 +207,17 @@ static void older_roster_may_rot(void **state)
 		folder_write(&made.folder, object("keys/roster/1"), bytes, len,
 			     0600);
 		repo = made_open(&made, &made.owner);
-		assert_non_null(repo->roster_damage);
-		assert_non_null(strstr(repo->roster_damage, "keys/roster/1"));
-		assert_int_equal(repo->roster_n, 2);
+		assert_non_null(repo->keys->roster_damage);
+		assert_non_null(
+			strstr(repo->keys->roster_damage, "keys/roster/1"));
+		assert_int_equal(repo->keys->roster_n, 2);
 		cr_repo_close(repo);
 		bytes[i] ^= 1;
 		folder_write(&made.folder, object("keys/roster/1"), bytes, len,
 			     0600);
 	}
 	made_reopen(&made);
-	assert_null(made.repo->roster_damage);
+	assert_null(made.repo->keys->roster_damage);
 }
 
 static void no_byte_can_be_changed(void **state)
@@ -344,7 +346,7 @@ static void rosters_form_one_chain(void **state)
 	cr_secret_release(&cred.key_file);
 	cred = made_add_read(&made, &key);
 	cr_secret_release(&cred.key_file);
-	assert_int_equal(made.repo->roster_n, 3);
+	assert_int_equal(made.repo->keys->roster_n, 3);
 	copy("keys/roster/2", "kept");
 
 	copy("other", "keys/roster/2");
@@ -355,9 +357,9 @@ static void rosters_form_one_chain(void **state)
 	assert_true(says("keys/roster/2: is roster 3"));
 	drop("keys/roster/2");
 	made_reopen(&made);
-	assert_non_null(
-		strstr(made.repo->roster_damage, "keys/roster/2: missing"));
-	assert_int_equal(made.repo->roster_n, 3);
+	assert_non_null(strstr(made.repo->keys->roster_damage,
+			       "keys/roster/2: missing"));
+	assert_int_equal(made.repo->keys->roster_n, 3);
 	copy("kept", "keys/roster/2");
 	assert_int_equal(try_open(&made.owner), 0);
 
@@ -390,9 +392,9 @@ static void a_roster_must_fit_its_repository(void **state)
 		struct cr_roster_place place = {
 			.repository = made.repo->info.id,
 			.n = 2,
-			.prev = made.repo->roster_hash,
+			.prev = made.repo->keys->roster_hash,
 		};
-		struct cr_roster *roster = &made.repo->roster;
+		struct cr_roster *roster = &made.repo->keys->roster;
 
 		unit_case(what[i]);
 		place.repository.bytes[0] ^= i == 0;
@@ -550,19 +552,21 @@ static void a_key_opens_with_its_role(void **state)
 	(void)state;
 	reader = made_open(&made, &read);
 	writer = made_open(&made, &put);
-	assert_int_equal(cr_keyring_role(reader->ring), CR_ROLE_READ);
-	assert_int_equal(cr_keyring_role(writer->ring), CR_ROLE_PUT);
+	assert_int_equal(cr_keyring_role(reader->keys->ring), CR_ROLE_READ);
+	assert_int_equal(cr_keyring_role(writer->keys->ring), CR_ROLE_PUT);
 	key = cr_repo_key(reader, &put_key);
 	assert_non_null(key);
 	assert_int_equal(key->sources, 1);
 	assert_string_equal(key->source[0], "web");
 	assert_string_equal(cr_repo_key(writer, &read_key)->label, "reader");
-	assert_int_equal(
-		cr_keyring_pack_key_make(writer->ring, &header, &made_key), 0);
-	assert_int_equal(cr_keyring_pack_key(writer->ring, &header, &opened),
-			 -CR_ECAPABILITY);
-	assert_int_equal(cr_keyring_pack_key(reader->ring, &header, &opened),
+	assert_int_equal(cr_keyring_pack_key_make(writer->keys->ring, &header,
+						  &made_key),
 			 0);
+	assert_int_equal(
+		cr_keyring_pack_key(writer->keys->ring, &header, &opened),
+		-CR_ECAPABILITY);
+	assert_int_equal(
+		cr_keyring_pack_key(reader->keys->ring, &header, &opened), 0);
 	assert_memory_equal(&made_key, &opened, sizeof(opened));
 	cr_secret_release(&read.key_file);
 	cr_secret_release(&put.key_file);
@@ -615,7 +619,7 @@ static void a_rotten_roster_is_no_rollback(void **state)
 	(void)state;
 	cred = made_add_read(&made, &key);
 	cr_secret_release(&cred.key_file);
-	assert_int_equal(made.repo->roster_n, 2);
+	assert_int_equal(made.repo->keys->roster_n, 2);
 	for (int i = 0; i < 2; i++) {
 		const char *name = i ? "state-b" : "state-a";
 
@@ -641,8 +645,9 @@ static void a_rotten_roster_is_no_rollback(void **state)
 		bytes[len / 2] ^= 1;
 		folder_write(&made.folder, object(name), bytes, len, 0600);
 		made_reopen(&made);
-		assert_non_null(made.repo->roster_damage);
-		assert_int_equal(cr_id_zero(&made.repo->roster_chain[1]), i);
+		assert_non_null(made.repo->keys->roster_damage);
+		assert_int_equal(cr_id_zero(&made.repo->keys->roster_chain[1]),
+				 i);
 		assert_int_equal(cr_repo_check_heads(made.repo, seen[i]), 0);
 		cr_state_close(seen[i]);
 	}

@@ -5,6 +5,7 @@
  */
 #include "store/base/error.h"
 #include "store/base/hex.h"
+#include "store/base/io.h"
 #include "store/codec/manifest_encode.h"
 #include "store/disk/manifest_object.h"
 #include "store/write/commit.h"
@@ -44,7 +45,7 @@ static struct made_snapshot commit_as(const struct cr_repo *repo,
 	struct cr_manifest manifest = {
 		.repository_hash = repo->hash,
 		.source = { source, strlen(source) },
-		.domain = *cr_keyring_domain(repo->ring),
+		.domain = *cr_keyring_domain(repo->keys->ring),
 		.paths = { &path, 1 },
 		.root = { .type = CR_ENTRY_DIRECTORY, .nlink = 2 },
 	};
@@ -378,45 +379,49 @@ static void an_update_tells_what_came_and_went(void **state)
 	cr_snapshots_release(&set);
 }
 
-/*
- * A key list from before a rotation cannot open what is newer: the update
- * fails, and the set stays what it was, whole.
- */
+/* The storage may fail in the middle: the set stays what it was, whole. */
 static void an_update_that_fails_changes_nothing(void **state)
 {
-	enum { MACHINES = 12 }; /* so that some are listed before the failure */
-	struct made_snapshot first[MACHINES];
+	struct made_snapshot gone = commit("a", 1000);
 	struct cr_snapshots set = { 0 };
-	struct cr_credentials cred, other;
-	struct cr_uid key, gone;
-	struct cr_repo *old;
 
 	(void)state;
-	for (int i = 0; i < MACHINES; i++) {
-		char machine[8];
-
-		(void)snprintf(machine, sizeof(machine), "m%d", i);
-		first[i] = commit(machine, 1000 + i);
-	}
-	cred = made_add_read(&made, &key);
-	old = made_open(&made, &cred);
-	assert_int_equal(cr_snapshots_update(old, NULL, &set), MACHINES);
-	(void)commit("m0", 2000);
-	other = made_add_read(&made, &gone);
-	cr_secret_release(&other.key_file);
-	session_ok(cr_key_revoke(made.repo, made.w, &gone, NULL, true));
-	made_reopen(&made);
-	(void)commit("new", 3000);
-	for (int i = 1; i < MACHINES; i++)
-		remove_object(&first[i]);
+	(void)commit("b", 2000);
+	assert_int_equal(cr_snapshots_update(made.repo, NULL, &set), 2);
+	(void)commit("c", 3000);
+	remove_object(&gone);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(cr_snapshots_update(old, NULL, &set),
-				 -CR_ECAPABILITY);
-		assert_int_equal(set.count, MACHINES);
+		/* The first folder is listed, that of the writer is not. */
+		cr_io_fault(CR_IO_OPEN, 2, EIO);
+		assert_int_equal(cr_snapshots_update(made.repo, NULL, &set),
+				 -EIO);
+		assert_int_equal(set.count, 2);
+		assert_int_equal(set.bads, 0);
 	}
+	assert_int_equal(cr_snapshots_update(made.repo, NULL, &set), 2);
 	cr_snapshots_release(&set);
-	cr_repo_close(old);
-	cr_secret_release(&cred.key_file);
+}
+
+/* What the storage could not read is no verdict on what lies there. */
+static void a_manifest_that_could_not_be_read_is_read_again(void **state)
+{
+	struct cr_snapshots set = { 0 };
+
+	(void)state;
+	(void)commit("a", 1000);
+	cr_io_fault(CR_IO_READ, -1, EIO);
+	for (int changed = 1; changed >= 0; changed--) {
+		assert_int_equal(cr_snapshots_update(made.repo, NULL, &set),
+				 changed);
+		assert_int_equal(set.count, 0);
+		assert_int_equal(set.bads, 1);
+		assert_int_equal(set.bad[0]->error, -EIO);
+	}
+	cr_io_fault(CR_IO_READ, 0, 0);
+	assert_int_equal(cr_snapshots_update(made.repo, NULL, &set), 2);
+	assert_int_equal(set.count, 1);
+	assert_int_equal(set.bads, 0);
+	cr_snapshots_release(&set);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -437,6 +442,7 @@ int main(void)
 		TEST(a_revoked_key_counts_up_to_the_point),
 		TEST(an_update_tells_what_came_and_went),
 		TEST(an_update_that_fails_changes_nothing),
+		TEST(a_manifest_that_could_not_be_read_is_read_again),
 	};
 
 	if (cr_sodium_init() < 0)
