@@ -9,7 +9,6 @@
 #include "fs/dates_about.h"
 #include "fs/dates_asof.h"
 #include "fs/dates_view.h"
-#include "store/base/hex.h"
 #include "store/read/snapshots.h"
 
 #define DAY_LEN	    10		/* of a stamp */
@@ -29,19 +28,20 @@ static void unlock(struct cr_dates *dates)
 
 int cr_dates_new(const struct cr_dates_options *options, struct cr_dates **ret)
 {
-	struct cr_dates *dates = calloc(1, sizeof(*dates));
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates =
+		calloc(1, sizeof(*dates));
+	int r;
 
 	if (!dates)
 		return -ENOMEM;
 	dates->options = *options;
 	dates->uid = geteuid();
 	dates->gid = getegid();
-	(void)snprintf(dates->version, sizeof(dates->version),
-		       "caprockfs %s\nformat %d\nrepository %s\n",
-		       CAPROCK_VERSION, CR_FORMAT_VERSION,
-		       cr_uid_hex(&options->repository).text);
 	(void)pthread_mutex_init(&dates->lock, NULL);
-	*ret = dates;
+	r = cr_about_new(options, &dates->about);
+	if (r < 0)
+		return r;
+	*ret = cr_take(dates);
 	return 0;
 }
 
@@ -49,6 +49,7 @@ void cr_dates_free(struct cr_dates *dates)
 {
 	if (!dates)
 		return;
+	cr_about_free(dates->about);
 	cr_dates_view_release(&dates->view);
 	free(dates->name);
 	(void)pthread_mutex_destroy(&dates->lock);
@@ -282,8 +283,6 @@ static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
 		return find_snapshot(dates, dir->source, name, ret);
 	case CR_DATE_DAYS:
 		return find_day(&dates->view, name, ret);
-	case CR_DATE_ABOUT:
-		return cr_date_file_find(name, ret);
 	case CR_DATE_ASOF:
 		return find_asof(name, ret);
 	case CR_DATE_SNAPSHOTS:
@@ -291,6 +290,7 @@ static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	case CR_DATE_DAY:
 	case CR_DATE_ASOF_AT:
 		break;
+	case CR_DATE_ABOUT: /* not locked */
 	case CR_DATE_SNAPSHOT:
 	case CR_DATE_NEWEST:
 	case CR_DATE_LAST:
@@ -310,6 +310,8 @@ int cr_dates_find(struct cr_dates *dates, const struct cr_date *dir,
 	struct cr_date listing = cr_dates_listing(dates, dir);
 	int r;
 
+	if (listing.kind == CR_DATE_ABOUT)
+		return cr_about_find(dates->about, name, ret);
 	lock(dates);
 	r = find_locked(dates, &listing, name, ret);
 	unlock(dates);
@@ -350,9 +352,6 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	case CR_DATE_ROOT:
 		ret->cookie = after + 1;
 		return cr_date_top_at(after, &ret->date);
-	case CR_DATE_ABOUT:
-		ret->cookie = after + 1;
-		return cr_date_file_at(after, &ret->date);
 	case CR_DATE_SOURCE:
 		span = cr_dates_span(view, dir->source);
 		i = cr_dates_at_or_after(view, span, from);
@@ -375,6 +374,7 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 		ret->date = (struct cr_date){ .kind = CR_DATE_ASOF_FILE };
 		ret->cookie = 1;
 		return after == 0;
+	case CR_DATE_ABOUT: /* not locked */
 	case CR_DATE_SNAPSHOTS:
 	case CR_DATE_LATEST:
 	case CR_DATE_DAY:
@@ -404,6 +404,20 @@ static bool next_source_locked(const struct cr_dates *dates,
 	return false;
 }
 
+static size_t list_about(struct cr_dates *dates, uint64_t cookie,
+			 struct cr_date_item *out, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < max && cr_about_at(dates->about, cookie, &out[n].date);
+	     n++) {
+		(void)snprintf(out[n].name, CR_DATE_NAME_MAX, "%s",
+			       cr_about_name(&out[n].date));
+		out[n].cookie = ++cookie;
+	}
+	return n;
+}
+
 size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
 		     uint64_t cookie, struct cr_date_item *out, size_t max)
 {
@@ -414,6 +428,8 @@ size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
 		       listing.kind == CR_DATE_ASOF_AT;
 	size_t n = 0;
 
+	if (listing.kind == CR_DATE_ABOUT)
+		return list_about(dates, cookie, out, max);
 	lock(dates);
 	while (n < max &&
 	       (sources ? next_source_locked(dates, &listing, cookie, &out[n])

@@ -28,9 +28,11 @@
 #include "store/base/util.h"
 #include "store/codec/format.h"
 
+struct cr_buf;
+struct cr_damage;
+struct cr_dates;
 struct cr_snapshot;
 struct cr_snapshots;
-struct cr_dates;
 
 enum cr_date_kind {
 	CR_DATE_ROOT,
@@ -53,8 +55,8 @@ enum cr_date_kind {
 /* One thing at the top level.  A value: compared by cr_date_equal(). */
 struct cr_date {
 	enum cr_date_kind kind;
-	uint32_t source; /* SOURCE, SNAPSHOT, NEWEST, LAST, ASOF_LAST: number */
-	/* DAY, LAST: since 1970; FILE: its number; ASOF_...: what was typed */
+	uint32_t source; /* number of a source; FILE: of the file */
+	/* DAY, LAST: since 1970; FILE: its version; ASOF_...: what was typed */
 	int64_t day;
 	const struct cr_snapshot *snapshot; /* SNAPSHOT, and of links */
 };
@@ -75,6 +77,14 @@ struct cr_dates_options {
 	struct cr_id repository_hash; /* for inode numbers */
 	struct cr_uid repository;     /* for .caprock/version */
 	int64_t (*now)(void);	      /* UTC seconds; NULL: time(2) */
+	struct cr_damage *damage;     /* borrowed, for damaged.txt; or NULL */
+	/*
+	 * Append what status.json says; or NULL.  Called with nothing locked
+	 * that others wait for.  -ENOMEM.
+	 */
+	int (*status)(void *arg, struct cr_buf *out);
+	void *arg;	   /* borrowed */
+	int64_t status_ms; /* make it anew when the last one is that old */
 };
 
 cr_must_check int cr_dates_new(const struct cr_dates_options *options,
@@ -137,9 +147,11 @@ uint64_t cr_dates_ino(struct cr_dates *dates, const struct cr_date *date);
 void cr_dates_target(struct cr_dates *dates, const struct cr_date *date,
 		     char out[CR_DATE_PATH_MAX]);
 
-/* The bytes of a file; they live as long as @dates. */
-const char *cr_dates_text(const struct cr_dates *dates,
-			  const struct cr_date *date);
+/* How long a file is, and @len of its bytes from @at: dates_about.h. */
+size_t cr_dates_text_len(const struct cr_date *date);
+cr_must_check int cr_dates_text(struct cr_dates *dates,
+				const struct cr_date *date, uint64_t at,
+				size_t len, struct cr_buf *out);
 
 static inline void cr_dates_freep(struct cr_dates **dates)
 {

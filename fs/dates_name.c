@@ -135,7 +135,7 @@ void cr_dates_name_locked(const struct cr_dates *dates,
 		return;
 	case CR_DATE_FILE:
 		(void)snprintf(out, CR_DATE_NAME_MAX, "%s",
-			       cr_date_file_name(date));
+			       cr_about_name(date));
 		return;
 	case CR_DATE_SNAPSHOTS:
 	case CR_DATE_LATEST:

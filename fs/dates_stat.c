@@ -2,6 +2,7 @@
 /* What stat, readlink and read show of the top level. */
 #include "fs/dates.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,8 +94,9 @@ void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
 		st.st_size = (off_t)strlen(target);
 	} else if (cr_date_is_file(date)) {
 		st.st_mode = S_IFREG | 0444;
-		st.st_size = (off_t)strlen(cr_dates_text(dates, date));
-		st.st_blocks = 1;
+		st.st_size = (off_t)cr_about_len(date);
+		st.st_blocks = (st.st_size + 511) / 512;
+		time = cr_about_time(dates->about, date, time);
 	}
 	st.st_ino = cr_dates_ino(dates, date);
 	st.st_uid = dates->uid;
@@ -112,7 +114,20 @@ uint64_t cr_dates_ino(struct cr_dates *dates, const struct cr_date *date)
 	if (cr_date_is_link(date))
 		(void)sprintf(path + strlen(path), "//%s",
 			      cr_id_hex(&date->snapshot->id).text);
+	if (date->kind == CR_DATE_FILE) /* likewise */
+		(void)sprintf(path + strlen(path), "//%" PRId64, date->day);
 	return cr_ino_date(&dates->options.repository_hash, path);
+}
+
+size_t cr_dates_text_len(const struct cr_date *date)
+{
+	return cr_about_len(date);
+}
+
+int cr_dates_text(struct cr_dates *dates, const struct cr_date *date,
+		  uint64_t at, size_t len, struct cr_buf *out)
+{
+	return cr_about_read(dates->about, date, at, len, out);
 }
 
 void cr_dates_target(struct cr_dates *dates, const struct cr_date *date,

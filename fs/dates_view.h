@@ -43,7 +43,7 @@ struct cr_dates {
 	struct cr_dates_options options;
 	uid_t uid;
 	gid_t gid;
-	char version[128];
+	struct cr_about *about; /* owned */
 	pthread_mutex_t lock;
 	/* Sources keep their number for good.  under: lock */
 	char (*name)[CR_SOURCE_MAX + 1]; /* owned */

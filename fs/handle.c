@@ -27,6 +27,14 @@ struct wanted {
 	const struct cr_file_ref *ref;
 };
 
+static void drop(void *value)
+{
+	struct opened *opened = value;
+
+	cr_file_close(opened->file);
+	free(opened);
+}
+
 static int load(void *arg, const struct cr_cache_key *key, void **value,
 		size_t *weight)
 {
@@ -40,8 +48,10 @@ static int load(void *arg, const struct cr_cache_key *key, void **value,
 		return -ENOMEM;
 	r = cr_file_open(wanted->reader, wanted->view, wanted->ref,
 			 &opened->file);
+	if (r == 0)
+		r = cr_file_look(opened->file);
 	if (r < 0) {
-		free(opened);
+		drop(opened);
 		return r;
 	}
 	opened->view = *wanted->view;
@@ -51,14 +61,6 @@ static int load(void *arg, const struct cr_cache_key *key, void **value,
 	*weight = (size_t)cr_min(items, (uint64_t)CR_LLIST_MAX) *
 		  sizeof(struct cr_list_item);
 	return 0;
-}
-
-static void drop(void *value)
-{
-	struct opened *opened = value;
-
-	cr_file_close(opened->file);
-	free(opened);
 }
 
 int cr_files_new(struct cr_reader *reader, size_t cache_bytes,
@@ -92,7 +94,7 @@ static bool is_same(const struct opened *opened, const struct cr_view *view,
 {
 	return cr_id_equal(&opened->id, &ref->id) &&
 	       opened->size == ref->size &&
-	       opened->view.domain == view->domain &&
+	       cr_uid_equal(&opened->view.domain->id, &view->domain->id) &&
 	       cr_uid_equal(&opened->view.writer, &view->writer);
 }
 

@@ -13,6 +13,7 @@
 #include "fs/handle.h"
 #include "fs/inode.h"
 #include "fs/options.h"
+#include "fs/status.h"
 #include "store/read/snapshots.h"
 
 struct cr_index;
@@ -28,12 +29,14 @@ struct cr_mount {
 	struct cr_index *index;			/* or NULL */
 	struct cr_reader *reader;
 	struct cr_damage *damage;
+	struct cr_status *status;
 	struct cr_dates *dates;
 	struct cr_inodes *inodes;
 	struct cr_files *files;
 	struct cr_show *show;
 	struct cr_snapshots snapshots; /* of whoever refreshes */
 	bool listed;		       /* likewise: once at least */
+	bool shut_out;		       /* likewise: our key was revoked */
 
 	struct fuse_session *session; /* borrowed; set before it is served */
 	void (*ready)(void *arg);     /* the kernel has said hello; or NULL */
@@ -76,8 +79,17 @@ cr_must_check int cr_mount_node(struct cr_mount *mount,
 				const struct cr_date *date,
 				struct cr_node *ret);
 
-/* List the snapshots again.  1 when what is shown changed, 0, or an error. */
+/*
+ * List the snapshots again, by the newest key list.  1 when what is shown
+ * changed, 0, or an error.  Once our own key is revoked all stays as it is.
+ */
 cr_must_check int cr_mount_refresh(struct cr_mount *mount);
+
+/*
+ * Have the kernel drop what it keeps of files that turned out to be damaged.
+ * Not in a request: it may have to wait for the end of others.
+ */
+void cr_mount_drop_damaged(struct cr_mount *mount);
 
 /* Sum up for statfs: lists the packs. */
 void cr_mount_sum_up(struct cr_mount *mount);

@@ -9,21 +9,58 @@
 #include "fs/mount.h"
 #include "fs/ops_int.h"
 #include "fs/reply.h"
+#include "fs/whole.h"
+#include "store/base/buf.h"
 #include "store/base/error.h"
 
 #define IOV_COUNT_MAX 1000 /* below IOV_MAX, with room for the header */
 
+static int open_file(struct cr_mount *mount, const struct cr_node *node,
+		     struct cr_handle *ret)
+{
+	struct cr_view view;
+	struct cr_file_ref ref;
+
+	if (!node->page || !node->entry)
+		return -EISDIR; /* a snapshot's root, or above */
+	if (node->entry->type != CR_ENTRY_FILE)
+		return -EINVAL;
+	view = cr_node_view(node);
+	cr_node_file_ref(node, &ref);
+	return cr_handle_open(mount->files, &view, &ref, ret);
+}
+
+/* Where open is sent, a file known to be damaged cannot even be opened. */
+static int check_open(struct cr_mount *mount, fuse_ino_t ino,
+		      struct cr_node *node)
+{
+	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
+	int r = cr_node_open(mount->inodes, ino, node);
+
+	if (r < 0 || !node->entry)
+		return r;
+	r = open_file(mount, node, &handle);
+	return r < 0 ? r : cr_whole_check(mount, node, handle.file);
+}
+
 void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	const struct cr_mount *mount = fuse_req_userdata(req);
+	struct cr_mount *mount = fuse_req_userdata(req);
+	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
+	int r;
 
-	(void)ino;
 	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
 		fuse_reply_err(req, EROFS);
 		return;
 	}
 	if (mount->no_open) {
 		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	cr_detail_clear();
+	r = check_open(mount, ino, &node);
+	if (r < 0) {
+		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 		return;
 	}
 	fi->keep_cache = 1;
@@ -45,30 +82,17 @@ void cr_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, ENOSYS); /* and no other is sent */
 }
 
-static int open_file(struct cr_mount *mount, const struct cr_node *node,
-		     struct cr_handle *ret)
-{
-	struct cr_view view;
-	struct cr_file_ref ref;
-
-	if (!node->page || !node->entry)
-		return -EISDIR; /* a snapshot's root, or above */
-	if (node->entry->type != CR_ENTRY_FILE)
-		return -EINVAL;
-	view = cr_node_view(node);
-	cr_node_file_ref(node, &ref);
-	return cr_handle_open(mount->files, &view, &ref, ret);
-}
-
-static void reply_text(fuse_req_t req, const char *text, size_t size,
+static void reply_text(fuse_req_t req, const struct cr_node *node, size_t size,
 		       uint64_t off)
 {
-	size_t len = strlen(text);
+	struct cr_mount *mount = fuse_req_userdata(req);
+	cr_cleanup(cr_buf_release) struct cr_buf text = { 0 };
+	int r = cr_dates_text(mount->dates, &node->date, off, size, &text);
 
-	if (off >= len)
-		fuse_reply_buf(req, NULL, 0);
+	if (r < 0)
+		fuse_reply_err(req, cr_reply_errno(mount, node, r));
 	else
-		fuse_reply_buf(req, text + off, cr_min(size, len - off));
+		fuse_reply_buf(req, (const char *)text.bytes, text.len);
 }
 
 /* Hostile lists may have more pieces than one reply can. */
@@ -101,14 +125,15 @@ void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	cr_detail_clear();
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0 && !node.entry && cr_date_is_file(&node.date)) {
-		reply_text(req, cr_dates_text(mount->dates, &node.date), size,
-			   (uint64_t)off);
+		reply_text(req, &node, size, (uint64_t)off);
 		return;
 	}
 	if (r == 0)
 		r = open_file(mount, &node, &handle);
 	if (r == 0)
-		r = cr_file_span(handle.file, (uint64_t)off, size, &span);
+		r = cr_whole_span(mount, &node, handle.file,
+				  &(struct cr_range){ (uint64_t)off, size },
+				  &span);
 	if (r < 0)
 		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
 	else if (span.count == 0)
@@ -120,10 +145,8 @@ void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 }
 
 /* The files of the top level have no holes. */
-static int seek_text(const char *text, uint64_t off, int whence, uint64_t *ret)
+static int seek_text(size_t len, uint64_t off, int whence, uint64_t *ret)
 {
-	size_t len = strlen(text);
-
 	if (off >= len)
 		return -ENXIO;
 	*ret = whence == SEEK_HOLE ? len : off;
@@ -137,8 +160,8 @@ static int do_lseek(struct cr_mount *mount, const struct cr_node *node,
 	int r;
 
 	if (!node->entry && cr_date_is_file(&node->date))
-		return seek_text(cr_dates_text(mount->dates, &node->date), off,
-				 whence, ret);
+		return seek_text(cr_dates_text_len(&node->date), off, whence,
+				 ret);
 	r = open_file(mount, node, &handle);
 	return r < 0 ? r : cr_file_seek(handle.file, off, whence, ret);
 }

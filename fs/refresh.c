@@ -62,8 +62,10 @@ static void catch_up(const struct cr_mount *mount)
 static void refresh(struct cr_mount *mount)
 {
 	const struct cr_date root = { .kind = CR_DATE_ROOT };
-	int r = cr_mount_refresh(mount);
+	int r;
 
+	cr_mount_drop_damaged(mount);
+	r = cr_mount_refresh(mount);
 	if (r < 0)
 		cr_damage_note(mount->damage,
 			       *cr_detail() ? cr_detail() : cr_strerror(r));

@@ -334,6 +334,31 @@ ssize_t cr_file_read(const struct cr_file *file, uint64_t offset, void *out,
 
 /* ---- Whole files ---- */
 
+/* Footers that a look may read: a mebibyte each, at most. */
+#define LOOK_PACKS 8
+
+int cr_file_look(const struct cr_file *file)
+{
+	struct cr_uid pack = { 0 };
+	unsigned int packs = 0;
+
+	for (uint32_t i = 0; i < file->list.items && packs < LOOK_PACKS; i++) {
+		const struct cr_list_item *item = &file->list.item[i];
+		struct cr_hint at;
+		int r;
+
+		if (item->hole)
+			continue;
+		r = cr_reader_locate(file->reader, &file->view, CR_CHUNK_DATA,
+				     &item->id, NULL, &at);
+		if (r < 0)
+			return r;
+		packs += !cr_uid_equal(&at.pack, &pack);
+		pack = at.pack;
+	}
+	return 0;
+}
+
 bool cr_file_hash(const struct cr_file *file, struct cr_id *ret)
 {
 	struct cr_lnode node = { 0 };

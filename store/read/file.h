@@ -23,6 +23,13 @@ cr_must_check int cr_file_open(struct cr_reader *reader,
 void cr_file_close(struct cr_file *file);
 uint64_t cr_file_size(const struct cr_file *file);
 
+/*
+ * Whether the chunks that the list names are where they should be, so far as
+ * that costs little: of the first 1,000 or so, and of the first few packs.
+ * Nothing is decoded.  Errors as cr_reader_locate().
+ */
+cr_must_check int cr_file_look(const struct cr_file *file);
+
 /* The whole-file hash, when the list has one. */
 bool cr_file_hash(const struct cr_file *file, struct cr_id *ret);
 

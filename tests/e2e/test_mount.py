@@ -137,7 +137,8 @@ def test_the_layout(repo, tree):
         assert os.readlink(top / 'by-date/2021-06-30/other') == \
             f'../../snapshots/other/{other}'
         assert (top / 'latest/src/small').read_bytes() == b'inline'
-        assert sorted(os.listdir(top / '.caprock')) == ['README', 'version']
+        assert sorted(os.listdir(top / '.caprock')) == [
+            'README', 'damaged.txt', 'status.json', 'version']
         with pytest.raises(FileNotFoundError):
             os.stat(top / 'snapshots/src/2020-01-01T00-00-00Z')
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/damage.h"
+#include "store/base/buf.h"
 #include "store/read/snapshots.h"
 #include "tests/unit/unit.h"
 
@@ -122,7 +124,7 @@ static void every_snapshot_has_one_place(void **state)
 		{ "by-date/2026-11-21", "db " },
 		{ "by-date/2026-11-22", "db web " },
 		{ "by-date/2026-11-23", "web " },
-		{ ".caprock", "README version " },
+		{ ".caprock", "README status.json damaged.txt version " },
 		{ "asof", "README " },
 		{ "asof/2026-11-20", "" },
 		{ "asof/2026-11-21", "db " },
@@ -488,7 +490,113 @@ static void an_empty_repository_is_no_error(void **state)
 	assert_int_equal(st.st_mtim.tv_sec, START);
 	assert_int_equal(walk(dates, ".caprock/README", &date), 0);
 	cr_dates_stat(dates, &date, &st);
-	assert_int_equal(st.st_size, strlen(cr_dates_text(dates, &date)));
+	assert_int_equal(st.st_size, cr_dates_text_len(&date));
+	assert_true(st.st_size > 0);
+}
+
+/* ---- Files that are made ---- */
+
+static unsigned int made_status; /* how often */
+
+static int make_status(void *arg, struct cr_buf *out)
+{
+	const unsigned int *lines = arg;
+
+	made_status++;
+	for (unsigned int i = 0; i < *lines; i++)
+		cr_buf_put(out, "line\n", 5);
+	return cr_buf_error(out);
+}
+
+static size_t read_text(struct cr_dates *dates, const struct cr_date *date,
+			uint64_t at, size_t len)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf out = { 0 };
+
+	assert_int_equal(cr_dates_text(dates, date, at, len, &out), 0);
+	for (size_t i = 0; i < out.len; i++)
+		assert_int_equal(out.bytes[i], "line\n"[(at + i) % 5]);
+	return out.len;
+}
+
+/* A longer one is another node: the kernel keeps what it knows of this one. */
+static void what_a_file_says_never_changes(void **state)
+{
+	unsigned int lines = 1;
+	const struct cr_dates_options options = { .status = make_status,
+						  .arg = &lines };
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	cr_cleanup(cr_buf_release) struct cr_buf out = { 0 };
+	struct cr_date first, again, next;
+	struct stat st, other;
+
+	(void)state;
+	assert_int_equal(cr_dates_new(&options, &dates), 0);
+	assert_int_equal(walk(dates, ".caprock/status.json", &first), 0);
+	assert_int_equal(walk(dates, ".caprock/status.json", &again), 0);
+	assert_true(cr_date_equal(&first, &again));
+	assert_true(cr_dates_valid(dates, &first));
+	lines = 3;
+	assert_int_equal(walk(dates, ".caprock/status.json", &next), 0);
+	assert_false(cr_date_equal(&first, &next));
+	assert_false(cr_dates_valid(dates, &first));
+	cr_dates_stat(dates, &first, &st);
+	cr_dates_stat(dates, &next, &other);
+	assert_int_equal(st.st_size, 5);
+	assert_int_equal(other.st_size, 15);
+	assert_true(st.st_ino != other.st_ino);
+	for (uint64_t at = 0; at < 17; at++) {
+		assert_int_equal(read_text(dates, &first, at, 100),
+				 at < 5 ? 5 - at : 0);
+		assert_int_equal(read_text(dates, &next, at, 2),
+				 at < 14 ? 2 : at < 15);
+	}
+	/* Many later it is refused: it is not shown as another, or shorter. */
+	for (lines = 4; lines < 40; lines++)
+		assert_int_equal(walk(dates, ".caprock/status.json", &next), 0);
+	assert_int_equal(cr_dates_text(dates, &first, 0, 5, &out), -ESTALE);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(read_text(dates, &next, 0, 1000), 195);
+}
+
+static void a_status_is_not_made_for_each_look(void **state)
+{
+	unsigned int lines = 1;
+	const struct cr_dates_options options = { .status = make_status,
+						  .arg = &lines,
+						  .status_ms = INT64_MAX };
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct cr_date date;
+
+	(void)state;
+	made_status = 0;
+	assert_int_equal(cr_dates_new(&options, &dates), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(walk(dates, ".caprock/status.json", &date), 0);
+	assert_int_equal(made_status, 1);
+}
+
+static void damage_makes_the_list_another_file(void **state)
+{
+	cr_cleanup(cr_damage_freep) struct cr_damage *damage = NULL;
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct cr_dates_options options = { 0 };
+	struct cr_date before, after;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(cr_damage_new(&damage), 0);
+	options.damage = damage;
+	assert_int_equal(cr_dates_new(&options, &dates), 0);
+	assert_int_equal(walk(dates, ".caprock/damaged.txt", &before), 0);
+	cr_damage_object(damage, "snapshots/x", "why");
+	assert_int_equal(walk(dates, ".caprock/damaged.txt", &after), 0);
+	assert_false(cr_date_equal(&before, &after));
+	cr_dates_stat(dates, &before, &st);
+	assert_int_equal(st.st_size, 0);
+	cr_dates_stat(dates, &after, &st);
+	assert_int_equal(st.st_size, cr_dates_text_len(&after));
+	assert_true(st.st_size > 20);
 }
 
 int main(void)
@@ -506,6 +614,9 @@ int main(void)
 		cmocka_unit_test(what_has_no_name_is_left_out),
 		cmocka_unit_test(xattrs_can_be_refused),
 		cmocka_unit_test(an_empty_repository_is_no_error),
+		cmocka_unit_test(what_a_file_says_never_changes),
+		cmocka_unit_test(a_status_is_not_made_for_each_look),
+		cmocka_unit_test(damage_makes_the_list_another_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
