@@ -15,7 +15,6 @@ void cr_names_release(struct cr_names *names)
 	for (size_t i = 0; i < names->count; i++)
 		free(names->name[i].name);
 	free(names->name);
-	free(names->number);
 	*names = (struct cr_names){ 0 };
 }
 
@@ -47,26 +46,10 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int by_number(const void *a, const void *b)
+void cr_names_sort(struct cr_names *names)
 {
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-int cr_names_sort(struct cr_names *names)
-{
-	names->number = calloc(names->count + 1, sizeof(*names->number));
-	if (!names->number)
-		return -ENOMEM;
-	for (size_t i = 0; i < names->count; i++)
-		names->number[i] = names->name[i].number;
-	if (names->count > 0) {
+	if (names->count > 0)
 		qsort(names->name, names->count, sizeof(*names->name), by_name);
-		qsort(names->number, names->count, sizeof(*names->number),
-		      by_number);
-	}
-	return 0;
 }
 
 int cr_names_users(struct cr_names *ret)
@@ -80,11 +63,11 @@ int cr_names_users(struct cr_names *ret)
 	while (r == 0 && (pw = getpwent()))
 		r = cr_names_add(&names, pw->pw_name, pw->pw_uid);
 	endpwent();
-	if (r == 0)
-		r = cr_names_sort(&names);
-	if (r == 0)
-		*ret = cr_take(names);
-	return r;
+	if (r < 0)
+		return r;
+	cr_names_sort(&names);
+	*ret = cr_take(names);
+	return 0;
 }
 
 int cr_names_groups(struct cr_names *ret)
@@ -98,11 +81,11 @@ int cr_names_groups(struct cr_names *ret)
 	while (r == 0 && (gr = getgrent()))
 		r = cr_names_add(&names, gr->gr_name, gr->gr_gid);
 	endgrent();
-	if (r == 0)
-		r = cr_names_sort(&names);
-	if (r == 0)
-		*ret = cr_take(names);
-	return r;
+	if (r < 0)
+		return r;
+	cr_names_sort(&names);
+	*ret = cr_take(names);
+	return 0;
 }
 
 static int compare_name(const char *ours, struct cr_piece name)
@@ -222,8 +205,7 @@ int cr_name_map_init(struct cr_name_map *map, const struct cr_names *ours,
 	return 0;
 }
 
-uint32_t cr_name_map_get(const struct cr_name_map *map,
-			 const struct cr_names *ours, uint32_t number)
+uint32_t cr_name_map_get(const struct cr_name_map *map, uint32_t number)
 {
 	size_t low = 0, high = map->count;
 
@@ -237,8 +219,5 @@ uint32_t cr_name_map_get(const struct cr_name_map *map,
 		else
 			high = mid;
 	}
-	return bsearch(&number, ours->number, ours->count, sizeof(number),
-		       by_number)
-		       ? CR_NOBODY
-		       : number;
+	return CR_NOBODY;
 }

@@ -3,9 +3,9 @@
  * names.h - owners of a snapshot as owners of this machine, by name: the
  * snapshot's table of users or groups (FORMAT.md section 10) against ours.
  *
- * An owner whose name is not known here keeps the number, unless that number
- * is somebody else's here: then it becomes CR_NOBODY, which is nobody's.  So no
- * one is ever taken for another.
+ * An owner whose name is not known here becomes CR_NOBODY, which is nobody's:
+ * the number may be somebody else's, also of those whom this machine does not
+ * list.  So no one is ever taken for another.
  *
  * Tables and maps are immutable once made: any thread may ask them.
  */
@@ -30,7 +30,6 @@ struct cr_name {
 /* The users or the groups of this machine. */
 struct cr_names {
 	struct cr_name *name; /* owned; sorted by name once made */
-	uint32_t *number;     /* owned; the same, sorted */
 	size_t count;
 	size_t room;
 };
@@ -42,7 +41,7 @@ cr_must_check int cr_names_groups(struct cr_names *ret);
 /* Made by hand: add any number, in any order, then sort.  -ENOMEM. */
 cr_must_check int cr_names_add(struct cr_names *names, const char *name,
 			       uint32_t number);
-cr_must_check int cr_names_sort(struct cr_names *names);
+void cr_names_sort(struct cr_names *names);
 void cr_names_release(struct cr_names *names);
 
 struct cr_name_pair {
@@ -65,7 +64,6 @@ cr_must_check int cr_name_map_init(struct cr_name_map *map,
 				   struct cr_piece text);
 void cr_name_map_release(struct cr_name_map *map);
 
-uint32_t cr_name_map_get(const struct cr_name_map *map,
-			 const struct cr_names *ours, uint32_t number);
+uint32_t cr_name_map_get(const struct cr_name_map *map, uint32_t number);
 
 #endif

@@ -236,45 +236,32 @@ bool cr_show_has_xattr(const struct cr_show *show, const char *name, size_t len)
 
 /* ---- Owners ---- */
 
-/* Whose names an ACL is read by. */
-struct owners {
-	const struct cr_show *show;
-	const struct origin *origin; /* NULL: lost */
-};
-
+/* @arg is the origin, or NULL where it is lost. */
 static uint32_t user_of(const void *arg, uint32_t id)
 {
-	const struct owners *owners = arg;
+	const struct origin *origin = arg;
 
-	if (!owners->origin)
-		return CR_NOBODY;
-	return cr_name_map_get(&owners->origin->users, &owners->show->users,
-			       id);
+	return origin ? cr_name_map_get(&origin->users, id) : CR_NOBODY;
 }
 
 static uint32_t group_of(const void *arg, uint32_t id)
 {
-	const struct owners *owners = arg;
+	const struct origin *origin = arg;
 
-	if (!owners->origin)
-		return CR_NOBODY;
-	return cr_name_map_get(&owners->origin->groups, &owners->show->groups,
-			       id);
+	return origin ? cr_name_map_get(&origin->groups, id) : CR_NOBODY;
 }
 
-/* @pin keeps what it points to. */
-static struct owners owners_of(struct cr_show *show, const struct cr_node *node,
-			       struct cr_cached **pin)
+/* For these two; @pin keeps it. */
+static const struct origin *owners_of(struct cr_show *show,
+				      const struct cr_node *node,
+				      struct cr_cached **pin)
 {
-	struct owners owners = { .show = show };
 	const struct origin *origin;
 
 	if (pin_origin(show, node, pin) < 0)
-		return owners;
+		return NULL;
 	origin = cr_cached_value(*pin);
-	if (!origin->lost)
-		owners.origin = origin;
-	return owners;
+	return origin->lost ? NULL : origin;
 }
 
 /* Nobody else, and the owner all that can be read. */
@@ -314,10 +301,10 @@ void cr_show_stat(struct cr_show *show, const struct cr_node *node,
 		st->st_gid = show->gid;
 	} else if (node->entry && mount->map == CR_MAP_NAMES) {
 		cr_cleanup(cr_cached_unpinp) struct cr_cached *pin = NULL;
-		struct owners owners = owners_of(show, node, &pin);
+		const struct origin *origin = owners_of(show, node, &pin);
 
-		st->st_uid = user_of(&owners, st->st_uid);
-		st->st_gid = group_of(&owners, st->st_gid);
+		st->st_uid = user_of(origin, st->st_uid);
+		st->st_gid = group_of(origin, st->st_gid);
 	}
 	if (mount->mode == CR_MODE_PRIVATE)
 		st->st_mode = private_mode(st->st_mode);
@@ -330,15 +317,14 @@ int cr_show_xattr(struct cr_show *show, const struct cr_node *node,
 		  const char *name, struct cr_piece *value, struct cr_buf *out)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *pin = NULL;
-	struct owners owners = { .show = show };
-	struct cr_acl_owners map = { user_of, group_of, &owners };
+	struct cr_acl_owners map = { user_of, group_of, NULL };
 	bool names = show->mount->map == CR_MAP_NAMES;
 	int r;
 
 	if (!cr_acl_is(name, strlen(name)) || (!show->one_owner && !names))
 		return 0;
 	if (names)
-		owners = owners_of(show, node, &pin);
+		map.arg = owners_of(show, node, &pin);
 	r = names ? cr_acl_map(*value, &map, out) : cr_acl_strip(*value, out);
 	*value = (struct cr_piece){ out->bytes, out->len };
 	return r;
