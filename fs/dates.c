@@ -127,6 +127,7 @@ int cr_dates_update(struct cr_dates *dates, const struct cr_snapshots *set,
 	lock(dates);
 	old = dates->view;
 	dates->view = cr_take(view);
+	dates->serial++;
 	unlock(dates);
 	cr_dates_view_release(&old);
 	return 0;
@@ -138,6 +139,42 @@ void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused)
 	*shown = dates->view.count;
 	*refused = dates->view.refused;
 	unlock(dates);
+}
+
+uint64_t cr_dates_serial(struct cr_dates *dates)
+{
+	uint64_t serial;
+
+	lock(dates);
+	serial = dates->serial;
+	unlock(dates);
+	return serial;
+}
+
+int cr_dates_source(struct cr_dates *dates, uint32_t source,
+		    const struct cr_snapshot ***ret, uint32_t *count,
+		    uint32_t *newest)
+{
+	const struct cr_snapshot **copy = NULL;
+	const struct cr_dates_span *span;
+
+	lock(dates);
+	span = cr_dates_span(&dates->view, source);
+	if (span->count < UINT32_MAX)
+		copy = calloc(span->count + 1, sizeof(struct cr_snapshot *));
+	if (copy && span->count > 0)
+		memcpy(copy, dates->view.snapshot + span->first,
+		       span->count * sizeof(struct cr_snapshot *));
+	*count = copy ? (uint32_t)span->count : 0;
+	*newest = 0;
+	for (uint32_t i = 0; i < *count; i++)
+		if (copy[i] == span->newest)
+			*newest = i;
+	unlock(dates);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
 }
 
 /* ---- Finding, locked ---- */
@@ -180,8 +217,9 @@ static int find_snapshot(const struct cr_dates *dates, uint32_t source,
 	if (strcmp(stamp, name) != 0 || i == span->first + span->count ||
 	    view->snapshot[i]->head.time != time)
 		return -ENOENT;
-	*ret = (struct cr_date){ CR_DATE_SNAPSHOT, source, 0,
-				 view->snapshot[i] };
+	*ret = (struct cr_date){ .kind = CR_DATE_SNAPSHOT,
+				 .source = source,
+				 .snapshot = view->snapshot[i] };
 	return 0;
 }
 
@@ -213,8 +251,10 @@ static int find_last(const struct cr_dates_view *view, int64_t day,
 	if (i == view->lasts || view->last[i].day != day ||
 	    view->last[i].source != source)
 		return -ENOENT;
-	*ret = (struct cr_date){ CR_DATE_LAST, source, day,
-				 view->last[i].snapshot };
+	*ret = (struct cr_date){ .kind = CR_DATE_LAST,
+				 .source = source,
+				 .day = day,
+				 .snapshot = view->last[i].snapshot };
 	return 0;
 }
 
@@ -225,7 +265,9 @@ static int find_newest(const struct cr_dates_view *view, uint32_t source,
 
 	if (!span->newest)
 		return -ENOENT;
-	*ret = (struct cr_date){ CR_DATE_NEWEST, source, 0, span->newest };
+	*ret = (struct cr_date){ .kind = CR_DATE_NEWEST,
+				 .source = source,
+				 .snapshot = span->newest };
 	return 0;
 }
 
@@ -251,7 +293,10 @@ static int find_asof_last(const struct cr_dates *dates, int64_t typed,
 
 	if (!snapshot)
 		return -ENOENT;
-	*ret = (struct cr_date){ CR_DATE_ASOF_LAST, source, typed, snapshot };
+	*ret = (struct cr_date){ .kind = CR_DATE_ASOF_LAST,
+				 .source = source,
+				 .day = typed,
+				 .snapshot = snapshot };
 	return 0;
 }
 
@@ -297,7 +342,12 @@ static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	case CR_DATE_ASOF_FILE:
 	case CR_DATE_ASOF_LAST:
 	case CR_DATE_FILE:
+	case CR_DATE_PAST_LINK:
 		return -ENOTDIR;
+	case CR_DATE_VERSIONS:
+	case CR_DATE_DELETED:
+	case CR_DATE_PAST:
+		return -ENOENT;
 	}
 	if (find_source(dates, name, &source) < 0)
 		return -ENOENT;
@@ -357,8 +407,9 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 		i = cr_dates_at_or_after(view, span, from);
 		if (i == span->first + span->count)
 			return false;
-		ret->date = (struct cr_date){ CR_DATE_SNAPSHOT, dir->source, 0,
-					      view->snapshot[i] };
+		ret->date = (struct cr_date){ .kind = CR_DATE_SNAPSHOT,
+					      .source = dir->source,
+					      .snapshot = view->snapshot[i] };
 		ret->cookie =
 			(uint64_t)(view->snapshot[i]->head.time + COOKIE_BIAS);
 		return true;
@@ -385,6 +436,10 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	case CR_DATE_ASOF_AT:
 	case CR_DATE_ASOF_LAST:
 	case CR_DATE_FILE:
+	case CR_DATE_VERSIONS:
+	case CR_DATE_DELETED:
+	case CR_DATE_PAST:
+	case CR_DATE_PAST_LINK:
 		break;
 	}
 	return false;

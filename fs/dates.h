@@ -7,6 +7,7 @@
  *	latest/<source>			link to the newest of each source
  *	by-date/<day>/<source>		link to the last of that UTC day
  *	asof/<when>/<source>		link to the newest by then: dates_asof.h
+ *	versions/, deleted/		histories of paths: past.h
  *	.caprock/			about this mount
  *
  * With one source chosen its dated directories stand at the root, and nothing
@@ -33,6 +34,7 @@ struct cr_damage;
 struct cr_dates;
 struct cr_snapshot;
 struct cr_snapshots;
+struct cr_spot;
 
 enum cr_date_kind {
 	CR_DATE_ROOT,
@@ -48,6 +50,10 @@ enum cr_date_kind {
 	CR_DATE_ASOF_FILE, /* asof/README */
 	CR_DATE_ASOF_AT,   /* asof/<when>/ */
 	CR_DATE_ASOF_LAST, /* asof/<when>/<source> */
+	CR_DATE_VERSIONS,  /* versions/ */
+	CR_DATE_DELETED,   /* deleted/ */
+	CR_DATE_PAST,	   /* versions/<source>/..., likewise deleted/ */
+	CR_DATE_PAST_LINK, /* a link in one of those */
 	CR_DATE_ABOUT,	   /* .caprock/ */
 	CR_DATE_FILE,	   /* .caprock/<name> */
 };
@@ -59,13 +65,15 @@ struct cr_date {
 	/* DAY, LAST: since 1970; FILE: its version; ASOF_...: what was typed */
 	int64_t day;
 	const struct cr_snapshot *snapshot; /* SNAPSHOT, and of links */
+	struct cr_spot *spot; /* PAST, PAST_LINK; whoever has it says why */
 };
 
 static inline bool cr_date_equal(const struct cr_date *a,
 				 const struct cr_date *b)
 {
 	return a->kind == b->kind && a->source == b->source &&
-	       a->day == b->day && a->snapshot == b->snapshot;
+	       a->day == b->day && a->snapshot == b->snapshot &&
+	       a->spot == b->spot;
 }
 
 #define CR_DATE_NAME_MAX (CR_SOURCE_MAX + 1) /* the longest, with its zero */
@@ -101,6 +109,16 @@ cr_must_check int cr_dates_update(struct cr_dates *dates,
 /* How many snapshots are shown, and left out for their xattrs. */
 void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused);
 
+/* Another number whenever something changed. */
+uint64_t cr_dates_serial(struct cr_dates *dates);
+/*
+ * The snapshots of a source by time, in an array that is the caller's, and
+ * which of them is the newest.  -ENOMEM.
+ */
+cr_must_check int cr_dates_source(struct cr_dates *dates, uint32_t source,
+				  const struct cr_snapshot ***ret,
+				  uint32_t *count, uint32_t *newest);
+
 /* What @name is in @dir.  -ENOENT and -ENOTDIR without a sentence. */
 cr_must_check int cr_dates_find(struct cr_dates *dates,
 				const struct cr_date *dir, const char *name,
@@ -125,14 +143,23 @@ size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
 bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date);
 
 bool cr_date_is_folder(const struct cr_date *date);
+/* Whether past.h knows what is in it, or what it is. */
+bool cr_date_in_past(const struct cr_date *dir);
+bool cr_date_is_past(const struct cr_date *date);
 bool cr_date_is_link(const struct cr_date *date);
 bool cr_date_is_file(const struct cr_date *date);
 
-/* The directory @date is in; of the root the root. */
+/*
+ * The directory @date is in; of the root the root.  A place of the past is that
+ * of @date, or held by it.
+ */
 struct cr_date cr_dates_parent(const struct cr_dates *dates,
 			       const struct cr_date *date);
 
-/* Its name there, and its path from the root ("" for the root). */
+/*
+ * Its name there, and its path from the root ("" for the root).  Not of what is
+ * past, nor is anything below but its number.
+ */
 void cr_dates_name(struct cr_dates *dates, const struct cr_date *date,
 		   char out[CR_DATE_NAME_MAX]);
 void cr_dates_path(struct cr_dates *dates, const struct cr_date *date,

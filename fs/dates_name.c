@@ -7,6 +7,7 @@
 #include "fs/dates_about.h"
 #include "fs/dates_asof.h"
 #include "fs/dates_view.h"
+#include "fs/spot.h"
 #include "store/read/snapshots.h"
 
 /* The directories at the root, and what they are. */
@@ -16,6 +17,7 @@ static const struct {
 } top[CR_DATES_TOP] = {
 	{ "snapshots", CR_DATE_SNAPSHOTS }, { "latest", CR_DATE_LATEST },
 	{ "by-date", CR_DATE_DAYS },	    { "asof", CR_DATE_ASOF },
+	{ "versions", CR_DATE_VERSIONS },   { "deleted", CR_DATE_DELETED },
 	{ ".caprock", CR_DATE_ABOUT },
 };
 
@@ -38,10 +40,22 @@ bool cr_date_top_at(uint64_t n, struct cr_date *ret)
 	return true;
 }
 
+bool cr_date_is_past(const struct cr_date *date)
+{
+	return date->kind == CR_DATE_PAST || date->kind == CR_DATE_PAST_LINK;
+}
+
+bool cr_date_in_past(const struct cr_date *dir)
+{
+	return dir->kind == CR_DATE_VERSIONS || dir->kind == CR_DATE_DELETED ||
+	       dir->kind == CR_DATE_PAST;
+}
+
 bool cr_date_is_link(const struct cr_date *date)
 {
 	return date->kind == CR_DATE_NEWEST || date->kind == CR_DATE_LAST ||
-	       date->kind == CR_DATE_ASOF_LAST;
+	       date->kind == CR_DATE_ASOF_LAST ||
+	       date->kind == CR_DATE_PAST_LINK;
 }
 
 bool cr_date_is_file(const struct cr_date *date)
@@ -52,6 +66,19 @@ bool cr_date_is_file(const struct cr_date *date)
 bool cr_date_is_folder(const struct cr_date *date)
 {
 	return !cr_date_is_link(date) && !cr_date_is_file(date);
+}
+
+/* A link to a version is in the place of its file, one to what is gone in that
+ * of the directory it was in. */
+static struct cr_date past_parent(const struct cr_date *date)
+{
+	struct cr_spot *spot = date->spot;
+
+	if (date->kind != CR_DATE_PAST_LINK || spot->view != CR_DATE_VERSIONS)
+		spot = spot->parent;
+	if (!spot)
+		return (struct cr_date){ .kind = date->spot->view };
+	return (struct cr_date){ .kind = CR_DATE_PAST, .spot = spot };
 }
 
 struct cr_date cr_dates_parent(const struct cr_dates *dates,
@@ -90,6 +117,11 @@ struct cr_date cr_dates_parent(const struct cr_dates *dates,
 	case CR_DATE_FILE:
 		parent.kind = CR_DATE_ABOUT;
 		break;
+	case CR_DATE_PAST:
+	case CR_DATE_PAST_LINK:
+		return past_parent(date);
+	case CR_DATE_VERSIONS:
+	case CR_DATE_DELETED:
 	case CR_DATE_ROOT:
 	case CR_DATE_SNAPSHOTS:
 	case CR_DATE_LATEST:
@@ -141,8 +173,14 @@ void cr_dates_name_locked(const struct cr_dates *dates,
 	case CR_DATE_LATEST:
 	case CR_DATE_DAYS:
 	case CR_DATE_ASOF:
+	case CR_DATE_VERSIONS:
+	case CR_DATE_DELETED:
 	case CR_DATE_ABOUT:
 		break;
+	case CR_DATE_PAST:
+	case CR_DATE_PAST_LINK:
+		assert(!"the past has names of any length");
+		return;
 	}
 	for (size_t i = 0; i < CR_DATES_TOP; i++)
 		if (top[i].kind == date->kind)

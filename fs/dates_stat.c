@@ -10,6 +10,7 @@
 #include "fs/dates_asof.h"
 #include "fs/dates_view.h"
 #include "fs/ino.h"
+#include "fs/spot.h"
 #include "store/base/hex.h"
 #include "store/read/snapshots.h"
 
@@ -46,6 +47,8 @@ static size_t folders_locked(const struct cr_dates *dates,
 	case CR_DATE_DAYS:
 		return dates->view.days;
 	case CR_DATE_SNAPSHOTS:
+	case CR_DATE_VERSIONS:
+	case CR_DATE_DELETED:
 		for (uint32_t i = 0; i < dates->view.sources; i++)
 			n += dates->view.span[i].count > 0;
 		return n;
@@ -60,6 +63,8 @@ static size_t folders_locked(const struct cr_dates *dates,
 	case CR_DATE_ASOF_LAST:
 	case CR_DATE_ABOUT:
 	case CR_DATE_FILE:
+	case CR_DATE_PAST:
+	case CR_DATE_PAST_LINK:
 		break;
 	}
 	return 0;
@@ -109,6 +114,9 @@ uint64_t cr_dates_ino(struct cr_dates *dates, const struct cr_date *date)
 {
 	char path[CR_DATE_PATH_MAX + 2 * CR_ID_LEN + 2];
 
+	if (date->spot)
+		return cr_spot_ino(date->spot, (struct cr_piece){ 0 },
+				   date->snapshot ? &date->snapshot->id : NULL);
 	cr_dates_path(dates, date, path);
 	/* A link that leads elsewhere is another link. */
 	if (cr_date_is_link(date))

@@ -11,7 +11,7 @@
 #include "fs/dates.h"
 
 #define CR_DAY_SECONDS 86400
-#define CR_DATES_TOP   5 /* directories at the root */
+#define CR_DATES_TOP   7 /* directories at the root */
 
 /* The snapshots of one source, as a part of view.snapshot. */
 struct cr_dates_span {
@@ -49,6 +49,7 @@ struct cr_dates {
 	char (*name)[CR_SOURCE_MAX + 1]; /* owned */
 	uint32_t names;
 	struct cr_dates_view view; /* under: lock */
+	uint64_t serial;	   /* likewise: of the view */
 };
 
 /* Make room for @snapshots of @sources, or fewer.  -ENOMEM. */

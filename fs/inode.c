@@ -123,6 +123,8 @@ int cr_inodes_new(const struct cr_inodes_options *options,
 		r = cr_map_init(&inodes->folders);
 	if (r == 0)
 		r = cr_map_init(&inodes->links);
+	if (r == 0)
+		r = cr_map_init(&inodes->spots);
 	if (r < 0)
 		return r;
 	*ret = cr_take(inodes);
@@ -137,6 +139,7 @@ void cr_inodes_free(struct cr_inodes *inodes)
 	cr_map_release(&inodes->dates);
 	cr_map_release(&inodes->folders);
 	cr_map_release(&inodes->links);
+	cr_map_release(&inodes->spots);
 	cr_cache_free(inodes->cache);
 	(void)pthread_mutex_destroy(&inodes->lock);
 	free(inodes);

@@ -56,13 +56,11 @@ static bool has_room(const struct cr_listing *listing, const char *name)
 	return need <= listing->room - listing->len;
 }
 
-/* "." and ".." are not looked up by it: their node id is 0. */
-static bool add_dot(struct cr_listing *listing, const char *name, uint64_t ino,
-		    off_t next)
+/* A name that is not looked up by being listed: its node id is 0. */
+static bool add_plain(struct cr_listing *listing, const char *name,
+		      const struct stat *st, off_t next)
 {
-	struct fuse_entry_param e = {
-		.attr = { .st_ino = ino, .st_mode = S_IFDIR },
-	};
+	struct fuse_entry_param e = { .attr = *st };
 	char *at = listing->bytes + listing->len;
 	size_t left = listing->room - listing->len;
 
@@ -73,6 +71,14 @@ static bool add_dot(struct cr_listing *listing, const char *name, uint64_t ino,
 				      : fuse_add_direntry(NULL, at, left, name,
 							  &e.attr, next);
 	return true;
+}
+
+static bool add_dot(struct cr_listing *listing, const char *name, uint64_t ino,
+		    off_t next)
+{
+	const struct stat st = { .st_ino = ino, .st_mode = S_IFDIR };
+
+	return add_plain(listing, name, &st, next);
 }
 
 static bool add_node(struct cr_listing *listing, struct cr_node *node,
@@ -156,6 +162,49 @@ static int add_dates(struct cr_listing *listing, const struct cr_date *dir,
 	return 0;
 }
 
+/* ---- In the past ---- */
+
+/*
+ * With no more than their types: the kernel looks up what it wants to know more
+ * of, and is not made to remember the rest.
+ */
+static bool add_item(struct cr_listing *listing,
+		     const struct cr_past_item *item)
+{
+	if (!add_plain(listing, item->name,
+		       &(struct stat){ .st_ino = item->ino,
+				       .st_mode = item->type },
+		       (off_t)(DOTS + item->cookie)))
+		return false;
+	listing->added++;
+	return true;
+}
+
+static int add_past(struct cr_listing *listing, const struct cr_date *dir,
+		    uint64_t cookie)
+{
+	struct cr_past_item item[BATCH];
+	int n;
+
+	do {
+		n = cr_past_list(listing->mount->past, dir, cookie, item,
+				 BATCH);
+		for (int i = 0; i < n; i++) {
+			cookie = item[i].cookie;
+			if (!add_item(listing, &item[i]))
+				return 0;
+		}
+	} while (n > 0);
+	return n;
+}
+
+static int add_top(struct cr_listing *listing, const struct cr_date *dir,
+		   uint64_t cookie)
+{
+	return cr_date_in_past(dir) ? add_past(listing, dir, cookie)
+				    : add_dates(listing, dir, cookie);
+}
+
 static uint64_t parent_ino(struct cr_mount *mount, const struct cr_node *dir)
 {
 	struct cr_date parent;
@@ -185,7 +234,7 @@ int cr_listing_fill(struct cr_listing *listing, struct cr_node *dir,
 		return 0;
 	from = from > DOTS ? from - DOTS : 0;
 	r = dir->entry ? add_entries(listing, dir, from)
-		       : add_dates(listing, &dir->date, from);
+		       : add_top(listing, &dir->date, from);
 	/* The dots alone are no answer: it must not look empty. */
 	return listing->added > 0 ? 0 : r;
 }

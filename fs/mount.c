@@ -21,9 +21,10 @@
 /* Percent of cache=. */
 #define SHARE_BLOCKS 60
 #define SHARE_INDEX  20
-#define SHARE_PAGES  15
+#define SHARE_PAGES  10
 #define SHARE_FILES  4
 #define SHARE_SHOW   1
+#define SHARE_PAST   5
 
 #define ENVIRONMENT "CAPROCK_PASSPHRASE"
 
@@ -252,6 +253,24 @@ static int make_show(struct cr_mount *mount)
 	return cr_show_new(&options, &mount->show);
 }
 
+static int make_past(struct cr_mount *mount)
+{
+	struct cr_past_options past = {
+		.reader = mount->reader,
+		.dates = mount->dates,
+		.inodes = mount->inodes,
+		.damage = mount->damage,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.owners = mount->options->map == CR_MAP_NUMERIC &&
+			  !mount->options->owner,
+		.cache_bytes = share(mount, SHARE_PAST),
+	};
+
+	memcpy(past.key.bytes, mount->repo->hash.bytes, sizeof(past.key.bytes));
+	return cr_past_new(&past, &mount->past);
+}
+
 static int make_tables(struct cr_mount *mount)
 {
 	struct cr_status_options status = {
@@ -291,7 +310,7 @@ static int make_tables(struct cr_mount *mount)
 	if (r == 0)
 		r = cr_files_new(mount->reader, share(mount, SHARE_FILES),
 				 &mount->files);
-	return r;
+	return r < 0 ? r : make_past(mount);
 }
 
 /* What the options promise must hold for what is there now. */
@@ -355,6 +374,7 @@ void cr_mount_close(struct cr_mount *mount)
 		return;
 	cr_show_free(mount->show);
 	cr_files_free(mount->files);
+	cr_past_free(mount->past);
 	cr_inodes_free(mount->inodes);
 	cr_dates_free(mount->dates);
 	cr_status_free(mount->status);

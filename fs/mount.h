@@ -13,6 +13,7 @@
 #include "fs/handle.h"
 #include "fs/inode.h"
 #include "fs/options.h"
+#include "fs/past.h"
 #include "fs/status.h"
 #include "store/read/snapshots.h"
 
@@ -34,6 +35,7 @@ struct cr_mount {
 	struct cr_inodes *inodes;
 	struct cr_files *files;
 	struct cr_show *show;
+	struct cr_past *past;
 	struct cr_snapshots snapshots; /* of whoever refreshes */
 	bool listed;		       /* likewise: once at least */
 	bool shut_out;		       /* likewise: our key was revoked */

@@ -64,10 +64,19 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 static int find_date(struct cr_mount *mount, const struct cr_date *dir,
 		     const char *name, struct cr_node *ret)
 {
-	struct cr_date date;
-	int r = cr_dates_find(mount->dates, dir, name, &date);
+	struct cr_date date = { 0 };
+	int r;
 
-	return r < 0 ? r : cr_mount_node(mount, &date, ret);
+	if (!cr_date_in_past(dir)) {
+		r = cr_dates_find(mount->dates, dir, name, &date);
+		return r < 0 ? r : cr_mount_node(mount, &date, ret);
+	}
+	r = cr_past_find(mount->past, dir, name, &date);
+	if (r < 0)
+		return r;
+	r = cr_mount_node(mount, &date, ret);
+	cr_past_put(mount->past, &date);
+	return r;
 }
 
 static int do_lookup(struct cr_mount *mount, struct cr_node *dir,
@@ -152,6 +161,9 @@ static int do_readlink(const struct cr_mount *mount, const struct cr_node *node,
 	struct cr_view view;
 	int r;
 
+	if (!node->entry && cr_date_is_past(&node->date) &&
+	    cr_date_is_link(&node->date))
+		return cr_past_target(mount->past, &node->date, out);
 	if (!node->entry && cr_date_is_link(&node->date)) {
 		char target[CR_DATE_PATH_MAX];
 

@@ -35,10 +35,15 @@ struct cr_refresh {
 static void tell_kernel(void *arg, uint64_t id, const struct cr_date *date)
 {
 	struct cr_mount *mount = arg;
-	struct cr_date parent = cr_dates_parent(mount->dates, date);
-	uint64_t parent_id = cr_inodes_date_id(mount->inodes, &parent);
+	struct cr_date parent = { 0 };
+	uint64_t parent_id = 0;
 	char name[CR_DATE_NAME_MAX];
 
+	/* Of the past only lists change; its spot may be gone by now. */
+	if (!cr_date_is_past(date)) {
+		parent = cr_dates_parent(mount->dates, date);
+		parent_id = cr_inodes_date_id(mount->inodes, &parent);
+	}
 	/* That the kernel does not know it is as good. */
 	if (parent_id > 0 && !cr_dates_valid(mount->dates, date)) {
 		cr_dates_name(mount->dates, date, name);

@@ -15,6 +15,8 @@ void cr_reply_stat(struct cr_mount *mount, const struct cr_node *node,
 {
 	if (node->entry)
 		cr_attr_stat(node->entry, cr_node_ino(node), ret);
+	else if (cr_date_is_past(&node->date))
+		cr_past_stat(mount->past, &node->date, ret);
 	else
 		cr_dates_stat(mount->dates, &node->date, ret);
 	cr_show_stat(mount->show, node, ret);
@@ -55,6 +57,10 @@ int cr_reply_errno(struct cr_mount *mount, const struct cr_node *node, int r)
 	char snapshot[CR_MOUNT_NAME_MAX] = "?";
 
 	if (is_ordinary(r))
+		return cr_errno(r);
+	/* Of the past it was told where it was found. */
+	if (!node->entry && cr_date_in_past(&node->date) &&
+	    (cr_is_damage(r) || r == -CR_ECAPABILITY))
 		return cr_errno(r);
 	if (node->inodes && node->entry) {
 		cr_mount_name(cr_node_snapshot(node), snapshot);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fs/spot.h"
+
 #define PLACES_FIRST 64
 
 /* ---- Places ---- */
@@ -104,6 +106,7 @@ static struct cr_folder *shelf_free(struct cr_inodes *inodes,
 		folder_forget_page(folder, shelf);
 	else
 		cr_map_remove(&inodes->dates, &shelf->link);
+	cr_spot_unuse(inodes, shelf->date.spot);
 	*place = (struct cr_inode_place){ .free = inodes->free };
 	inodes->free = shelf->number;
 	inodes->shelves--;
@@ -145,6 +148,7 @@ static uint64_t date_hash(const struct cr_date *date)
 	uint64_t hash = cr_map_mix((uint64_t)(uintptr_t)date->snapshot);
 
 	hash = cr_map_mix(hash ^ (uint64_t)date->day);
+	hash = cr_map_mix(hash ^ (uint64_t)(uintptr_t)date->spot);
 	return cr_map_mix(hash ^ (uint64_t)date->source << 8 ^
 			  (uint64_t)date->kind);
 }
@@ -177,6 +181,8 @@ struct cr_shelf *cr_shelf_of_date(struct cr_inodes *inodes,
 	if (!shelf)
 		return NULL;
 	shelf->date = *date;
+	if (date->spot)
+		cr_spot_use(date->spot);
 	if (view)
 		shelf->view = *view;
 	cr_map_add(&inodes->dates, date_hash(date), &shelf->link);
@@ -366,6 +372,7 @@ void cr_shelves_free(struct cr_inodes *inodes)
 			free(folder);
 		}
 	}
+	cr_spots_free(inodes);
 	free(inodes->place);
 	inodes->place = NULL;
 	inodes->places = inodes->room = 0;

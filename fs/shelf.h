@@ -89,6 +89,7 @@ struct cr_inodes {
 	struct cr_map dates;
 	struct cr_map folders;
 	struct cr_map links;
+	struct cr_map spots; /* spot.h */
 	uint64_t shelves, lookups;
 };
 

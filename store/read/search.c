@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "store/base/error.h"
-#include "store/read/names.h"
+#include "store/read/known.h"
 
 #define NAMES_MAX   16384	/* of one directory at once */
 #define LEVEL_LEAST (64u << 10) /* bytes that any directory may have */
@@ -19,7 +19,7 @@ struct barren {
 /* A directory being gone through. */
 struct level {
 	struct cr_history dir;
-	struct cr_names names;
+	struct cr_known_names names;
 	size_t next;
 	size_t path_len;
 	uint64_t told_before; /* what was found or damaged before it */
@@ -137,8 +137,8 @@ static int read_names(struct cr_search *search)
 	struct level *level = &search->level[search->depth - 1];
 	size_t budget = search->options.memory;
 	size_t left = budget - cr_min(search->bytes, budget);
-	struct cr_names *names = &level->names, old = cr_take(*names);
-	struct cr_names_want want = {
+	struct cr_known_names *names = &level->names, old = cr_take(*names);
+	struct cr_known_want want = {
 		.wanted = is_wanted,
 		.arg = search,
 		.histories = true,
@@ -150,11 +150,11 @@ static int read_names(struct cr_search *search)
 
 	if (old.count > 0)
 		want.after = cr_known_name(old.known[old.count - 1]);
-	search->bytes -= cr_names_weight(&old);
+	search->bytes -= cr_known_weight(&old);
 	level->next = 0;
-	r = cr_names_read(&search->by, &level->dir, &want, names);
-	cr_names_release(&old);
-	search->bytes += cr_names_weight(names);
+	r = cr_known_read(&search->by, &level->dir, &want, names);
+	cr_known_release(&old);
+	search->bytes += cr_known_weight(names);
 	return r;
 }
 
@@ -201,9 +201,9 @@ static int keep_fertile(const struct cr_search *search,
 static void level_release(struct cr_search *search, struct level *level)
 {
 	search->bytes -=
-		cr_history_weight(&level->dir) + cr_names_weight(&level->names);
+		cr_history_weight(&level->dir) + cr_known_weight(&level->names);
 	cr_history_release(&level->dir);
-	cr_names_release(&level->names);
+	cr_known_release(&level->names);
 }
 
 /* Go into @dir, taken, whose path is set. */

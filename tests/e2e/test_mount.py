@@ -125,7 +125,8 @@ def test_the_layout(repo, tree):
     with repo.mount() as mount:
         top = mount.path
         assert sorted(os.listdir(top)) == ['.caprock', 'asof', 'by-date',
-                                           'latest', 'snapshots']
+                                           'deleted', 'latest', 'snapshots',
+                                           'versions']
         assert sorted(os.listdir(top / 'snapshots')) == ['other', 'src']
         assert sorted(os.listdir(top / 'snapshots/src')) == made
         assert sorted(os.listdir(top / 'latest')) == ['other', 'src']

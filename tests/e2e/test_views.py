@@ -185,3 +185,220 @@ def test_damage_does_not_end_a_search(repo, tree):
     assert 'not searched' in done.err
     done = repo.caprock('history', 'only/here/report', rc=4)
     assert 'cannot be told' in done.out
+
+
+@pytest.mark.main
+def test_every_version_of_a_file(repo, tree):
+    made = three_days(repo, tree)
+    with repo.mount() as mount:
+        versions = mount.path / 'versions/src'
+        assert ls(mount.path / 'versions') == ['src']
+        assert set(ls('-a', versions)) >= {'.', '..', 'docs', 'small'}
+        report = versions / 'docs/report.txt'
+        names = [f'{made[i]}__report.txt' for i in (0, 1, 3)]
+        assert ls(report) == names
+        assert os.readlink(report / names[1]) == \
+            f'../../../../snapshots/src/{made[1]}/docs/report.txt'
+        assert [(report / name).read_text() for name in names] == \
+            ['first', 'second version', 'third']
+        assert harness.sh('cat', *[report / name for name in names]).out == \
+            'firstsecond versionthird'
+        # Unchanged in all four: once.
+        assert ls(versions / 'small') == [f'{made[0]}__small']
+        assert harness.sh('find', report, '-type', 'l').out.count('\n') == 3
+        assert not (versions / 'docs/never').exists()
+        assert not (versions / 'none').exists()
+        assert not (report / f'{made[2]}__report.txt').is_symlink()
+        assert not (report / f'{made[0]}__other.txt').is_symlink()
+
+
+@pytest.mark.main
+def test_where_did_it_go_and_when_was_it_there(repo, tree):
+    made = three_days(repo, tree)
+    with repo.mount() as mount:
+        deleted = mount.path / 'deleted/src'
+        assert ls(mount.path / 'deleted') == ['src']
+        # One ls: what is gone, and when it was there last.
+        with os.scandir(os.fsencode(deleted / 'docs')) as entries:
+            kinds = {entry.name: entry.is_symlink() for entry in entries}
+        gone = [name for name in kinds if kinds[name]]
+        assert len(gone) == 1 + len(ODD) and not kinds[b'deep']
+        link = f'{made[0]}__lost.txt'
+        assert link.encode() in gone
+        assert (deleted / 'docs' / link).read_text() == 'lost'
+        assert os.readlink(deleted / 'docs' / link) == \
+            f'../../../snapshots/src/{made[0]}/docs/lost.txt'
+        assert 'report.txt' not in str(gone)
+        # What is there leads on to what is below.
+        assert 'docs' in ls(deleted)
+        assert all((deleted / name).is_dir() for name in ls(deleted))
+        for name in ODD:
+            stored = os.fsencode(deleted / 'docs') + b'/' + \
+                made[1].encode() + b'__' + name
+            if len(name) < 234:
+                assert open(stored, 'rb').read() == name
+            else:
+                with pytest.raises(OSError):
+                    os.stat(stored)
+
+
+def test_names_too_long_for_a_date(repo, tmp_path):
+    """Cut, keeping the extension, told apart, and found as they are listed."""
+    tree = tmp_path / 'tree'
+    names = ['x' * 233, 'x' * 234, 'x' * 250 + '1.txt', 'x' * 250 + '2.txt',
+             'ü' * 127, 'é' * 125 + '.tiff', '.' + 'y' * 254, 'z' * 254 + '.',
+             'w.' + 'w' * 253]
+    for name in names:
+        harness.write(tree / name, name)
+    harness.write(tree / 'stays', '')
+    made = stamp(repo.backup(tree))
+    for name in names:
+        (tree / name).unlink()
+    repo.backup(tree)
+    with repo.mount() as mount:
+        deleted = mount.path / 'deleted/src'
+        found = os.listdir(os.fsencode(deleted))
+        assert len(found) == len(names)
+        assert max(map(len, found)) <= 255
+        texts = set()
+        for name in found:
+            name.decode()   # no character is cut in two
+            assert name.startswith(made.encode() + b'__')
+            with open(os.fsencode(deleted) + b'/' + name, 'rb') as file:
+                texts.add(file.read().decode())
+        assert texts == set(names)
+        assert len([name for name in found if name.endswith(b'.txt')]) == 2
+        assert f'{made}__{"x" * 233}'.encode() in found
+        for name in names:
+            inside = os.listdir(mount.path / 'versions/src' / name)
+            assert len(inside) == 1
+            assert (mount.path / 'versions/src' / name / inside[0]
+                    ).read_text() == name
+        assert not (deleted / f'{made}__{"x" * 224}~00000000').is_symlink()
+
+
+def test_a_path_that_was_a_file_and_a_directory(repo, tmp_path):
+    tree = tmp_path / 'tree'
+    harness.write(tree / 'x', 'file')
+    harness.write(tree / 'd/in/deep', 'deep')
+    one = stamp(repo.backup(tree))
+    (tree / 'x').unlink()
+    harness.write(tree / 'x/inside', 'directory')
+    harness.sh('rm', '-r', tree / 'd')
+    two = stamp(repo.backup(tree))
+    harness.sh('rm', '-r', tree / 'x')
+    os.symlink('nowhere', tree / 'x')
+    three = stamp(repo.backup(tree))
+    with repo.mount() as mount:
+        versions = mount.path / 'versions/src'
+        assert set(ls(versions / 'x')) == {f'{one}__x', f'{three}__x', 'inside'}
+        assert (versions / 'x' / f'{one}__x').read_text() == 'file'
+        assert ls(versions / 'x/inside') == [f'{two}__inside']
+        # A link to a link: it says what it was.
+        assert os.readlink(mount.path / 'snapshots/src' / three / 'x') == \
+            'nowhere'
+        deleted = mount.path / 'deleted/src'
+        # There is an x, but what it held is gone.
+        assert set(ls(deleted)) == {'x', f'{one}__d'}
+        assert ls(deleted / 'x') == [f'{two}__inside']
+        assert (deleted / f'{one}__d/in/deep').read_text() == 'deep'
+        # Who knows where it was finds it there too.
+        assert ls(deleted / 'd') == [f'{one}__in']
+        assert ls(deleted / 'd/in') == [f'{one}__deep']
+        assert (deleted / 'd/in' / f'{one}__deep').read_text() == 'deep'
+
+
+def test_views_follow_new_snapshots(repo, tree):
+    repo.backup(tree)
+    with repo.mount() as mount:
+        versions = mount.path / 'versions/src/small'
+        deleted = mount.path / 'deleted/src'
+        assert len(ls(versions)) == 1
+        before = set(ls(deleted))
+        harness.write(tree / 'small', 'another')
+        second = stamp(repo.backup(tree))
+        harness.until(lambda: f'{second}__small' in ls(versions),
+                      'the version appears')
+        (tree / 'small').unlink()
+        repo.backup(tree)
+        harness.until(lambda: f'{second}__small' in ls(deleted),
+                      'what was deleted appears')
+        assert (deleted / f'{second}__small').read_text() == 'another'
+        harness.write(tree / 'small', 'back')
+        repo.backup(tree)
+        harness.until(lambda: set(ls(deleted)) == before,
+                      'what came back is not deleted any more')
+        assert len(ls(versions)) == 3
+
+
+def test_nobody_lists_here_what_he_could_not_list(repo, tree):
+    """A directory is as closed as the most closed of its versions."""
+    harness.need_root()
+    harness.write(tree / 'private/secret-name', 'x')
+    harness.write(tree / 'was-private/old-name', 'x')
+    harness.write(tree / 'handed-over/name', 'x')
+    harness.write(tree / 'open/name', 'x')
+    os.chmod(tree, 0o755)
+    for name in ('private', 'was-private'):
+        os.chmod(tree / name, 0o700)
+    for name in ('open', 'handed-over'):
+        os.chmod(tree / name, 0o755)
+    repo.backup(tree)
+    os.chmod(tree / 'was-private', 0o755)
+    os.chown(tree / 'handed-over', 1234, 1234)
+    for path in tree.glob('*/*name'):
+        path.unlink()
+    repo.backup(tree)
+    with repo.mount('allow_other') as mount, \
+            harness.as_nobody(mount.path.parent) as nobody:
+        for view in ('versions', 'deleted'):
+            where = mount.path / view / 'src'
+            harness.run(['ls', where / 'open'], **nobody)
+            for name in ('private', 'was-private', 'handed-over'):
+                done = harness.run(['ls', where / name], rc=2, **nobody)
+                assert 'Permission denied' in done.err
+            assert 'secret' in str(ls(mount.path / view / 'src/private'))
+
+
+def test_many_names_in_a_directory(repo, tmp_path):
+    tree = tmp_path / 'tree'
+    names = {f'file-{i:05}' for i in range(6000)}
+    for name in names:
+        harness.write(tree / name, name)
+    made = stamp(repo.backup(tree))
+    for name in names:
+        if not name.endswith('0'):
+            (tree / name).unlink()
+    repo.backup(tree)
+    with repo.mount('cache=16M') as mount:
+        assert set(ls(mount.path / 'versions/src')) == names
+        gone = ls(mount.path / 'deleted/src')
+        assert len(gone) == len(set(gone)) == 5400
+        assert {name.split('__')[1] for name in gone} < names
+        assert (mount.path / f'deleted/src/{made}__file-04321').read_text() \
+            == 'file-04321'
+
+
+def test_damage_in_the_past_is_no_silence(repo, tree):
+    harness.write(tree / 'gone/name', 'x')
+    repo.backup(tree)
+    before = set(repo.files('packs/meta'))
+    harness.write(tree / 'gone/later', 'x')
+    repo.backup(tree)
+    for path in set(repo.files('packs/meta')) - before:
+        os.unlink(path)
+    with repo.mount(expect=('src@', 'missing')) as mount:
+        # What is gone cannot be told without the newest.
+        with pytest.raises(OSError):
+            os.listdir(mount.path / 'deleted/src')
+        # What was before is there, and at the end that this is not all.
+        names = []
+        with pytest.raises(OSError), \
+                os.scandir(mount.path / 'versions/src') as entries:
+            for entry in entries:
+                names.append(entry.name)
+        assert 'gone' in names
+        done = harness.run(['ls', mount.path / 'versions/src/gone/name'], rc=2)
+        assert '__name' in done.out and 'Input/output error' in done.err
+        with pytest.raises(OSError):
+            os.stat(mount.path / 'versions/src/never')

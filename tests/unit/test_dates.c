@@ -113,7 +113,8 @@ static void every_snapshot_has_one_place(void **state)
 	static const struct {
 		const char *path, *want;
 	} cases[] = {
-		{ "", "snapshots latest by-date asof .caprock " },
+		{ "", "snapshots latest by-date asof versions "
+		      "deleted .caprock " },
 		{ "snapshots", "db web " },
 		{ "snapshots/web", "2026-11-22T00-00-00Z 2026-11-22T01-00-00Z "
 				   "2026-11-23T00-00-01Z " },
@@ -275,6 +276,8 @@ static void one_source_stands_at_the_root(void **state)
 	assert_int_equal(walk(dates, "snapshots", &date), -ENOENT);
 	assert_int_equal(walk(dates, ".caprock", &date), -ENOENT);
 	assert_int_equal(walk(dates, "asof", &date), -ENOENT);
+	assert_int_equal(walk(dates, "versions", &date), -ENOENT);
+	assert_int_equal(walk(dates, "deleted", &date), -ENOENT);
 	assert_int_equal(walk(dates, "2026-11-21T00-00-00Z", &date), 0);
 	assert_ptr_equal(date.snapshot, &made.snapshot[0]);
 	parent = cr_dates_parent(dates, &date);
@@ -486,7 +489,7 @@ static void an_empty_repository_is_no_error(void **state)
 	assert_string_equal(names(dates, "by-date", 4), "");
 	cr_dates_stat(dates, &root, &st);
 	assert_int_equal(st.st_mode, S_IFDIR | 0555);
-	assert_int_equal(st.st_nlink, 7);
+	assert_int_equal(st.st_nlink, 9);
 	assert_int_equal(st.st_mtim.tv_sec, START);
 	assert_int_equal(walk(dates, ".caprock/README", &date), 0);
 	cr_dates_stat(dates, &date, &st);

@@ -5,7 +5,7 @@
  */
 #include "store/read/history.h"
 
-#include "store/read/names.h"
+#include "store/read/known.h"
 #include "store/read/search.h"
 #include "store/write/dir_builder.h"
 #include "tests/unit/session.h"
@@ -353,7 +353,7 @@ static void damage_is_told_and_the_rest_served(void **state)
 	const struct tree good = put({ "f", "one", NULL, 0, 1 });
 	const struct tree next = put({ "f", "two", NULL, 0, 2 });
 	struct cr_history_reader by;
-	struct cr_names_want want = { .max = 10, .bytes = 1 << 20 };
+	struct cr_known_want want = { .max = 10, .bytes = 1 << 20 };
 
 	(void)state;
 	show(&good, 2);
@@ -372,10 +372,11 @@ static void damage_is_told_and_the_rest_served(void **state)
 	}
 	{
 		cr_cleanup(cr_history_release) struct cr_history root;
-		cr_cleanup(cr_names_release) struct cr_names names = { 0 };
+		cr_cleanup(
+			cr_known_release) struct cr_known_names names = { 0 };
 
 		session_ok(cr_history_root(&by, &of, &root));
-		session_ok(cr_names_read(&by, &root, &want, &names));
+		session_ok(cr_known_read(&by, &root, &want, &names));
 		assert_int_equal(names.count, 1);
 		assert_int_equal(names.error, -CR_EMISSING);
 		assert_int_equal(names.newest_error, 0);
@@ -383,11 +384,12 @@ static void damage_is_told_and_the_rest_served(void **state)
 	}
 	{
 		cr_cleanup(cr_history_release) struct cr_history root, history;
-		cr_cleanup(cr_names_release) struct cr_names names = { 0 };
+		cr_cleanup(
+			cr_known_release) struct cr_known_names names = { 0 };
 
 		of.newest = 2;
 		session_ok(cr_history_root(&by, &of, &root));
-		session_ok(cr_names_read(&by, &root, &want, &names));
+		session_ok(cr_known_read(&by, &root, &want, &names));
 		assert_int_equal(names.newest_error, -CR_EMISSING);
 		/* So it cannot be said to be gone. */
 		history_of("f", &history);
@@ -403,7 +405,7 @@ static const char *names_of(const struct cr_history *dir, size_t max,
 {
 	static char text[512];
 	struct cr_history_reader by = reader();
-	struct cr_names_want want = { .max = max,
+	struct cr_known_want want = { .max = max,
 				      .bytes = 1 << 20,
 				      .key = key };
 	char after[CR_NAME_MAX];
@@ -412,9 +414,10 @@ static const char *names_of(const struct cr_history *dir, size_t max,
 
 	text[0] = '\0';
 	do {
-		cr_cleanup(cr_names_release) struct cr_names names = { 0 };
+		cr_cleanup(
+			cr_known_release) struct cr_known_names names = { 0 };
 
-		session_ok(cr_names_read(&by, dir, &want, &names));
+		session_ok(cr_known_read(&by, dir, &want, &names));
 		assert_true(names.count <= max);
 		for (size_t i = 0; i < names.count; i++) {
 			const struct cr_known *known = names.known[i];

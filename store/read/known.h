@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * names.h - all the names that a directory ever had, as its history (history.h)
+ * known.h - all the names that a directory ever had, as its history (history.h)
  * tells: however many there are, as many at once as there is memory for.
  *
  * Each version of the directory is read once, a page at a time.
  */
-#ifndef STORE_READ_NAMES_H
-#define STORE_READ_NAMES_H
+#ifndef STORE_READ_KNOWN_H
+#define STORE_READ_KNOWN_H
 
 #include "store/read/history.h"
 
@@ -28,7 +28,7 @@ static inline struct cr_piece cr_known_name(const struct cr_known *known)
 	return (struct cr_piece){ known->name, known->name_len };
 }
 
-struct cr_names_want {
+struct cr_known_want {
 	/*
 	 * Names come in the order of their keys, those with the same in their
 	 * own; NULL: all keys are 0.
@@ -39,7 +39,8 @@ struct cr_names_want {
 		       const struct cr_page *page, uint32_t i);
 	void *arg;
 	bool histories;
-	/* Those after this name and key only; of length 0: from the start. */
+	/* Those after this name and key only; without a name: from the key on.
+	 */
 	uint64_t after_key;
 	struct cr_piece after;
 	/* Not more than these at once (about twice while it works). */
@@ -47,7 +48,7 @@ struct cr_names_want {
 	size_t bytes;
 };
 
-struct cr_names {
+struct cr_known_names {
 	struct cr_known **known; /* owned */
 	size_t count;
 	bool more;	  /* there are, after the last of these */
@@ -56,11 +57,11 @@ struct cr_names {
 };
 
 /* -ENOMEM, -errno from storage.  Damage is told in @ret and to @by. */
-cr_must_check int cr_names_read(const struct cr_history_reader *by,
+cr_must_check int cr_known_read(const struct cr_history_reader *by,
 				const struct cr_history *dir,
-				const struct cr_names_want *want,
-				struct cr_names *ret);
-void cr_names_release(struct cr_names *names);
-size_t cr_names_weight(const struct cr_names *names); /* heap bytes */
+				const struct cr_known_want *want,
+				struct cr_known_names *ret);
+void cr_known_release(struct cr_known_names *names);
+size_t cr_known_weight(const struct cr_known_names *names); /* heap bytes */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "store/read/names.h"
+#include "store/read/known.h"
 
 #include <string.h>
 
@@ -20,14 +20,14 @@ struct place {
  */
 struct merge {
 	const struct cr_history_reader *by;
-	const struct cr_names_want *want;
+	const struct cr_known_want *want;
 	const struct cr_version *dir;
 	struct cr_history_of of;
 	struct cr_known **in, **out; /* owned; so are those in[at...] */
 	size_t ins, at, outs, room;
 	size_t bytes;
-	struct place bound, last; /* last: of the page before */
-	struct cr_names names;	  /* all but its array */
+	struct place bound, last;    /* last: of the page before */
+	struct cr_known_names names; /* all but its array */
 };
 
 static struct cr_piece place_name(const struct place *place)
@@ -78,15 +78,15 @@ static void drop(struct merge *m, struct cr_known *known)
 	known_free(known);
 }
 
-void cr_names_release(struct cr_names *names)
+void cr_known_release(struct cr_known_names *names)
 {
 	for (size_t i = 0; i < names->count; i++)
 		known_free(names->known[i]);
 	free(names->known);
-	*names = (struct cr_names){ 0 };
+	*names = (struct cr_known_names){ 0 };
 }
 
-size_t cr_names_weight(const struct cr_names *names)
+size_t cr_known_weight(const struct cr_known_names *names)
 {
 	size_t bytes = 0;
 
@@ -207,14 +207,15 @@ static int take_over(struct merge *m, struct cr_piece name,
 static int known_new(struct merge *m, const struct cr_page *page, uint32_t i,
 		     struct cr_known **ret)
 {
-	const struct cr_names_want *want = m->want;
+	const struct cr_known_want *want = m->want;
 	struct cr_piece name = page->leaf.entry[i].name;
 	uint64_t key = want->key ? want->key(want->arg, name) : 0;
 	struct cr_known *known;
 
 	*ret = NULL;
-	if (want->after.len > 0 &&
-	    order(key, name, want->after_key, want->after) <= 0)
+	if (want->after.len > 0
+		    ? order(key, name, want->after_key, want->after) <= 0
+		    : key < want->after_key)
 		return 0;
 	if (is_beyond(m, key, name) ||
 	    (want->wanted && !want->wanted(want->arg, m->dir, page, i)))
@@ -339,9 +340,9 @@ static int merge_version(struct merge *m, const struct cr_version *dir)
 	return r;
 }
 
-int cr_names_read(const struct cr_history_reader *by,
+int cr_known_read(const struct cr_history_reader *by,
 		  const struct cr_history *dir,
-		  const struct cr_names_want *want, struct cr_names *ret)
+		  const struct cr_known_want *want, struct cr_known_names *ret)
 {
 	cr_cleanup(merge_release) struct merge m = {
 		.by = by,

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * past_int.h - between the files of past.h: histories and lists, cached.
+ */
+#ifndef FS_PAST_INT_H
+#define FS_PAST_INT_H
+
+#include "fs/past.h"
+#include "fs/spot.h"
+#include "store/read/cache.h"
+#include "store/read/known.h"
+
+/* What became of a spot. */
+struct cr_past_known {
+	struct cr_history history;
+	uint32_t *same; /* owned: see cr_history_distinct(); of versions/ */
+};
+
+struct cr_past {
+	struct cr_past_options options;
+	struct cr_cache *histories; /* owned: struct cr_past_known */
+	struct cr_cache *lists;	    /* owned: struct cr_known_names */
+	size_t list_bytes;	    /* of one list at most */
+};
+
+/*
+ * Pin what became of @spot, or the names in it (struct cr_known_names) whose
+ * keys are
+ * @from and above.  What cannot be read is told.
+ */
+cr_must_check int cr_past_history(struct cr_past *past, struct cr_spot *spot,
+				  struct cr_cached **ret);
+cr_must_check int cr_past_names(struct cr_past *past, struct cr_spot *spot,
+				uint64_t from, struct cr_cached **ret);
+
+/* Who reads on behalf of @spot, which is borrowed. */
+struct cr_past_by {
+	struct cr_past *past;
+	const struct cr_spot *spot;
+};
+struct cr_history_reader cr_past_reader(struct cr_past_by *by);
+
+/* Keys of names have this bit, so that they come after the links to versions.
+ */
+#define CR_PAST_KEY (1ull << 60)
+
+#endif
