@@ -13,6 +13,7 @@ import harness  # noqa: E402
 # Also where pytest is not started by tests/run.
 MARKERS = (
     'main: also run with AddressSanitizer',
+    'threads: also run with ThreadSanitizer',
     'long: run by tests/run --long only',
 )
 

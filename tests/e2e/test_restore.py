@@ -149,6 +149,7 @@ def test_random_trees_come_back(ext4, tmp_path, seed):
     compare.assert_equal(ext4 / 'tree', ext4 / 'out', ctime=False)
 
 
+@pytest.mark.threads
 def test_a_large_file_is_written_by_all(repo, tmp_path):
     """In pieces, with holes where they were; and read back by --verify."""
     tree = tmp_path / 'tree'
