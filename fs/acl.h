@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * acl.h - the value of system.posix_acl_access and _default, with other owners.
- * What the kernel would refuse stays as it is: it is the kernel that enforces.
+ * acl.h - ACLs with other owners.  What the kernel would refuse stays as it is:
+ * it is the kernel that enforces.
  */
 #ifndef FS_ACL_H
 #define FS_ACL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/codec/hash.h"
 
 struct cr_buf;
-
-/* Whether the xattr @name is an ACL. */
-bool cr_acl_is(const char *name, size_t len);
 
 /* What becomes of the users and groups that an ACL names. */
 struct cr_acl_owners {

@@ -15,6 +15,7 @@
 #include "fs/target.h"
 #include "store/base/buf.h"
 #include "store/base/error.h"
+#include "store/codec/acl.h"
 #include "store/read/cache.h"
 #include "store/read/snapshots.h"
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "store/base/error.h"
+#include "store/codec/acl.h"
 #include "store/codec/tree_encode.h"
 
 /* Flags that mean something on another machine. */
@@ -237,12 +238,6 @@ static int compare_named(const void *a, const void *b)
 		      ((const struct named *)b)->name);
 }
 
-static bool is_acl(const char *name)
-{
-	return strcmp(name, "system.posix_acl_access") == 0 ||
-	       strcmp(name, "system.posix_acl_default") == 0;
-}
-
 /* Read the values of all names in @list.  What fails is left out. */
 static int get_values(const struct holder *holder, const struct cr_buf *list,
 		      struct cr_buf *values, struct cr_buf *named)
@@ -294,7 +289,7 @@ static int encode_set(const struct cr_buf *values, struct cr_buf *named,
 					     : NULL,
 			one[i].value_len
 		};
-		*has_acl |= is_acl(one[i].name);
+		*has_acl |= cr_acl_is(one[i].name, strlen(one[i].name));
 	}
 	return cr_xattrs_encode(xattr, (uint32_t)n, set);
 }

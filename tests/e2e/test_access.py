@@ -302,10 +302,15 @@ def test_the_owner_by_name(repo, tmp_path):
                         ('user', (0, 0))):
         with repo.mount(f'owner={owner}') as mount:
             assert owners(mount.path) == {want}
-    (tmp_path / 'mnt').mkdir()
+    # As fstab has it: to mount(8) the word owner alone means something else.
+    path = tmp_path / 'mnt'
+    path.mkdir()
+    words = f'owner=daemon,key-file={repo.key},state-dir={repo.state}'
+    with harness.mounted(repo.path, path, '-t', f'fuse.{harness.CAPROCKFS}',
+                         '-o', words):
+        assert owners(path) == {(daemon.pw_uid, daemon.pw_gid)}
     for bad in ('no-such-user', '4294967295', '99999999999999999999', '-1'):
-        done = harness.run(repo.mount_argv(tmp_path / 'mnt',
-                                           [f'owner={bad}']), rc=2)
+        done = harness.run(repo.mount_argv(path, [f'owner={bad}']), rc=2)
         assert f'owner={bad}' in done.err
 
 

@@ -4,6 +4,7 @@
 #include <linux/posix_acl.h>
 
 #include "store/base/buf.h"
+#include "store/codec/acl.h"
 #include "tests/unit/unit.h"
 
 #define NONE UINT32_MAX

@@ -96,7 +96,7 @@ static void what_is_no_acl_names_nobody(void **state)
 		{ "another version", "\3\0\0\0\2\0\4\0\1\0\0\0", 12, 0 },
 		{ "an entry", "\2\0\0\0\2\0\4\0\1\0\0\0", 12, 1 },
 		{ "an entry cut short", "\2\0\0\0\2\0\4\0\1\0\0", 11, 0 },
-		{ "a byte more", "\2\0\0\0\2\0\4\0\1\0\0\0\2", 13, 1 },
+		{ "a byte more", "\2\0\0\0\2\0\4\0\1\0\0\0\2", 13, 0 },
 	};
 	struct seen seen = { 0 };
 
