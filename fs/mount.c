@@ -26,7 +26,7 @@
 #define SHARE_SHOW   1
 #define SHARE_PAST   5
 
-#define ENVIRONMENT "CAPROCK_PASSPHRASE"
+#define ENVIRONMENT CR_PASSPHRASE_ENV
 
 /* ---- The key ---- */
 

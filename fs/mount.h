@@ -10,6 +10,7 @@
 
 #include "fs/damage.h"
 #include "fs/dates.h"
+#include "fs/detach.h"
 #include "fs/handle.h"
 #include "fs/inode.h"
 #include "fs/options.h"
@@ -17,6 +18,7 @@
 #include "fs/status.h"
 #include "store/read/snapshots.h"
 
+struct cr_figures;
 struct cr_index;
 struct cr_repo;
 struct cr_show;
@@ -43,6 +45,9 @@ struct cr_mount {
 	struct fuse_session *session; /* borrowed; set before it is served */
 	void (*ready)(void *arg);     /* the kernel has said hello; or NULL */
 	void *ready_arg;
+	struct cr_figures *figures; /* borrowed; likewise */
+	struct cr_detach detach;
+	int keeper;   /* where he listens; borrowed */
 	bool no_open; /* set before the first request, as is: */
 	bool no_opendir;
 	bool no_acl; /* the kernel enforces none here */

@@ -4,9 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/base/error.h"
@@ -123,6 +126,17 @@ int cr_mountpoint_apart(const char *path, int fd, const char *what)
 	return 0;
 }
 
+/*
+ * DONT_SYNC: the answer must not come from who serves, if anybody does; so what
+ * the kernel has no word on itself is not asked for.
+ */
+static int ask_nobody(const char *path, struct statx *ret)
+{
+	return statx(AT_FDCWD, path,
+		     AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+		     0, ret);
+}
+
 int cr_mountpoint_read_ahead(const char *path, unsigned int kib)
 {
 	cr_cleanup(cr_closep) int fd = -1;
@@ -130,9 +144,7 @@ int cr_mountpoint_read_ahead(const char *path, unsigned int kib)
 	struct statx st;
 	int len;
 
-	/* DONT_SYNC: the answer must not come from us, who are not serving. */
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW, 0,
-		  &st) < 0)
+	if (ask_nobody(path, &st) < 0)
 		return -errno;
 	(void)snprintf(name, sizeof(name), "/sys/class/bdi/%u:%u/read_ahead_kb",
 		       st.stx_dev_major, st.stx_dev_minor);
@@ -141,4 +153,66 @@ int cr_mountpoint_read_ahead(const char *path, unsigned int kib)
 		return -errno;
 	len = snprintf(text, sizeof(text), "%u\n", kib);
 	return write(fd, text, (size_t)len) == len ? 0 : -errno;
+}
+
+bool cr_mounted_get(const char *path, struct cr_mounted *ret)
+{
+	struct statx st;
+
+	if (ask_nobody(path, &st) < 0)
+		return false;
+	ret->major = st.stx_dev_major;
+	ret->minor = st.stx_dev_minor;
+	ret->mount = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+	return true;
+}
+
+bool cr_mounted_is_at(const struct cr_mounted *place, const char *path)
+{
+	struct cr_mounted now;
+
+	return cr_mounted_get(path, &now) && now.major == place->major &&
+	       now.minor == place->minor && now.mount == place->mount;
+}
+
+#define FUSERMOUNT "fusermount3"
+
+/* In the child: as libfuse does it. */
+static void run_fusermount(const char *path, bool lazy)
+{
+	char options[] = "-quz";
+	char *const argv[] = { (char[]){ FUSERMOUNT }, options,
+			       (char[]){ "--" }, strdup(path), NULL };
+	sigset_t none;
+
+	if (!lazy)
+		options[3] = '\0';
+	/* A mask would be inherited. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)execv("/usr/bin/" FUSERMOUNT, argv);
+	(void)execvp(FUSERMOUNT, argv);
+	_exit(127);
+}
+
+int cr_mountpoint_unmount(const char *path, bool lazy)
+{
+	int status;
+	pid_t pid;
+
+	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		run_fusermount(path, lazy);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return -ENOENT;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
 }

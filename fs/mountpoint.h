@@ -8,6 +8,7 @@
 #define FS_MOUNTPOINT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "store/base/util.h"
 
@@ -32,5 +33,22 @@ cr_must_check int cr_mountpoint_apart(const char *path, int fd,
  * only root may.  The mount is not asked anything.  -errno without a sentence.
  */
 cr_must_check int cr_mountpoint_read_ahead(const char *path, unsigned int kib);
+
+/* Which file system is mounted at some place, whoever mounts what later. */
+struct cr_mounted {
+	uint32_t major, minor;
+	uint64_t mount; /* 0: the kernel does not number them */
+};
+
+/* False when that cannot be told.  The mount is not asked anything. */
+bool cr_mounted_get(const char *path, struct cr_mounted *ret);
+bool cr_mounted_is_at(const struct cr_mounted *place, const char *path);
+
+/*
+ * Unmount what is at @path: at once, and gone when the last who uses it is
+ * (@lazy), or only if nobody does.  Who may not runs fusermount3.  -EBUSY, or
+ * -errno without a sentence.
+ */
+cr_must_check int cr_mountpoint_unmount(const char *path, bool lazy);
 
 #endif

@@ -42,7 +42,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	struct cr_mount *mount = userdata;
 	const struct cr_mount_options *options = mount->options;
 
-	/* To want what is not there ends the session; main.c says why. */
+	/* To want what is not there ends the session; serve.c says why. */
 	mount->no_acl = !(conn->capable & FUSE_CAP_POSIX_ACL);
 	if (mount->no_acl && options->allow_other && !options->insecure_acl) {
 		conn->want |= FUSE_CAP_POSIX_ACL;

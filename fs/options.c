@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fs/mountpoint.h"
 #include "store/base/error.h"
 #include "store/codec/manifest.h"
 
@@ -15,7 +16,7 @@
 #define THREADS_MAX   1024
 #define HELP_COLUMN   32
 
-enum kind { FLAG, TEXT, SIZE, NUMBER, CHOICE };
+enum kind { FLAG, TEXT, SIZE, NUMBER, CHOICE, DURATION };
 
 static const struct row {
 	const char *name;
@@ -59,6 +60,10 @@ static const struct row {
 	{ "noxattr", FLAG, AT(noxattr), NULL,
 	  "promise that no snapshot has xattrs" },
 	{ "noexec", FLAG, AT(noexec), NULL, "run no program from the mount" },
+	{ "auto_unmount", FLAG, AT(auto_unmount), NULL,
+	  "unmount even if all is killed at once" },
+	{ "idle-timeout", DURATION, AT(idle_timeout), "TIME",
+	  "unmount when unused that long: 10m, 2h" },
 	{ "max_threads", NUMBER, AT(threads), "N",
 	  "how many requests are served at once" },
 #undef AT
@@ -78,10 +83,7 @@ static const char *const ignored[] = {
 
 /* Their values do not matter either. */
 static const char *const ignored_prefix[] = {
-	"x-",
-	"comment=",
-	"user=",
-	"uhelper=",
+	"x-", "X-", "comment=", "user=", "uhelper=",
 };
 
 /* ---- Values ---- */
@@ -118,6 +120,33 @@ int cr_mount_size(const char *text, size_t *ret)
 	}
 	*ret = bytes;
 	return 0;
+}
+
+int cr_mount_duration(const char *text, uint64_t *ret)
+{
+	static const struct {
+		char unit;
+		unsigned int seconds;
+	} units[] = { { '\0', 1 },
+		      { 's', 1 },
+		      { 'm', 60 },
+		      { 'h', 3600 },
+		      { 'd', 86400 } };
+	unsigned long long value;
+	const char *end;
+	uint64_t seconds;
+
+	if (number(text, &value, &end) < 0 || (*end != '\0' && end[1] != '\0'))
+		return -CR_EUSAGE;
+	for (size_t i = 0; i < CR_ARRAY_LEN(units); i++) {
+		if (units[i].unit != *end)
+			continue;
+		if (__builtin_mul_overflow(value, units[i].seconds, &seconds))
+			return -CR_EUSAGE;
+		*ret = seconds;
+		return 0;
+	}
+	return -CR_EUSAGE;
 }
 
 static int set_number(const char *name, const char *value, void *to)
@@ -186,6 +215,12 @@ static int set(const struct row *row, const char *value,
 		return set_number(row->name, value, to);
 	case CHOICE:
 		return set_choice(row, value, to);
+	case DURATION:
+		if (cr_mount_duration(value, to) < 0)
+			return cr_fail(CR_EUSAGE,
+				       "%s=%s is not a time, such as 10m",
+				       row->name, value);
+		return 0;
 	case SIZE:
 		break;
 	}
@@ -376,6 +411,11 @@ static int check(const struct cr_mount_options *options)
 	if (options->cache_bytes < CACHE_MIN)
 		return cr_fail(CR_EUSAGE, "cache= must be at least %uM",
 			       CACHE_MIN >> 20);
+	if (options->idle_timeout > 0 &&
+	    cr_mountpoint_is_fd(options->mountpoint))
+		return cr_fail(CR_EUSAGE,
+			       "idle-timeout= needs a mountpoint that is not "
+			       "mounted already");
 	if (options->threads > THREADS_MAX)
 		return cr_fail(CR_EUSAGE, "max_threads= is at most %d",
 			       THREADS_MAX);

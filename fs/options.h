@@ -11,9 +11,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "store/base/util.h"
+
+/* Taken out of the environment by whoever sees it. */
+#define CR_PASSPHRASE_ENV "CAPROCK_PASSPHRASE"
 
 /* What a choice may be: in the order of its words, the default first. */
 enum cr_mount_map { CR_MAP_NUMERIC, CR_MAP_NAMES };
@@ -45,7 +49,9 @@ struct cr_mount_options {
 	unsigned int mode;     /* enum cr_mount_mode */
 	unsigned int symlinks; /* enum cr_mount_symlinks */
 	unsigned int special;  /* enum cr_mount_special */
+	uint64_t idle_timeout; /* seconds; 0: none */
 	bool allow_other;
+	bool auto_unmount;
 	bool insecure_acl;
 	bool sharedirs;
 	bool nonempty;
@@ -67,5 +73,8 @@ void cr_mount_help(FILE *to);
 
 /* "256M" to bytes: K, M, G, T by 1024.  -CR_EUSAGE without a sentence. */
 cr_must_check int cr_mount_size(const char *text, size_t *ret);
+
+/* "90", "90s", "10m", "2h" or "1d" to seconds.  The same. */
+cr_must_check int cr_mount_duration(const char *text, uint64_t *ret);
 
 #endif

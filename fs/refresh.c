@@ -11,8 +11,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "fs/figures.h"
+#include "fs/keeper.h"
 #include "fs/mount.h"
-#include "fs/mountpoint.h"
 #include "store/base/error.h"
 #include "store/base/log.h"
 #include "store/disk/index.h"
@@ -20,7 +21,6 @@
 #define PERIOD_MS      1000
 #define FIRST_MS       50
 #define END_AGAIN_MS   100
-#define READ_AHEAD_KIB 1024
 #define CATCH_UP_EVERY 15 /* periods: it costs 50 to 200 ms */
 
 struct cr_refresh {
@@ -29,6 +29,7 @@ struct cr_refresh {
 	pthread_t main; /* runs the session */
 	int stop;	/* eventfd */
 	int signals;	/* signalfd */
+	bool told;	/* the keeper, that a signal came */
 };
 
 /* Runs without any lock: the kernel may have to wait for a request of ours. */
@@ -85,14 +86,28 @@ static void refresh(struct cr_mount *mount)
 }
 
 /* Whether the signal that came ends the mount. */
-static bool is_end(const struct cr_refresh *self)
+static bool is_end(struct cr_refresh *self)
 {
 	struct signalfd_siginfo info;
 
 	if (read(self->signals, &info, sizeof(info)) != sizeof(info))
 		return false;
+	if (info.ssi_signo == SIGUSR1) {
+		cr_figures_log(self->mount->figures, self->mount->reader);
+		return false;
+	}
 	/* Detached there is no terminal that could hang up: look again now. */
-	return info.ssi_signo != SIGHUP || self->mount->options->foreground;
+	if (info.ssi_signo == SIGHUP && !self->mount->options->foreground)
+		return false;
+	/*
+	 * Nobody is left without an answer when it is unmounted first.  That is
+	 * for the keeper, who then signals once more.
+	 */
+	if (!self->told && cr_keeper_tell(self->mount->keeper, CR_NEWS_END)) {
+		self->told = true;
+		return false;
+	}
+	return true;
 }
 
 /*
@@ -107,20 +122,15 @@ static void end(struct cr_refresh *self, struct pollfd *stop)
 	while (poll(stop, 1, END_AGAIN_MS) == 0);
 }
 
-/*
- * The kernel takes the value back when it says hello, of which nobody tells us
- * the end: so it is set twice, soon and for certain.
- */
-static void raise_read_ahead(const struct cr_mount *mount)
+/* The keeper tries, and cannot where somebody is in it. */
+static void look_for_idleness(const struct cr_mount *mount)
 {
-	const char *mountpoint = mount->options->mountpoint;
-	int r = 0;
+	uint64_t limit = mount->options->idle_timeout;
 
-	if (geteuid() == 0 && !cr_mountpoint_is_fd(mountpoint))
-		r = cr_mountpoint_read_ahead(mountpoint, READ_AHEAD_KIB);
-	if (r < 0)
-		cr_log(CR_LOG_INFO, "reading ahead stays as it is: %s",
-		       cr_strerror(r));
+	if (limit == 0 || cr_figures_idle(mount->figures) < limit)
+		return;
+	cr_figures_touch(mount->figures);
+	(void)cr_keeper_tell(mount->keeper, CR_NEWS_IDLE);
 }
 
 static void *run(void *arg)
@@ -142,16 +152,15 @@ static void *run(void *arg)
 			return NULL;
 		}
 		wait = PERIOD_MS;
-		if (n <= 2)
-			raise_read_ahead(self->mount);
 		cr_detail_clear();
 		refresh(self->mount);
 		if (n % CATCH_UP_EVERY == 0)
 			catch_up(self->mount);
+		look_for_idleness(self->mount);
 	}
 }
 
-static sigset_t ending_signals(void)
+static sigset_t our_signals(void)
 {
 	sigset_t set;
 
@@ -159,12 +168,13 @@ static sigset_t ending_signals(void)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR1);
 	return set;
 }
 
 void cr_refresh_block_signals(void)
 {
-	sigset_t set = ending_signals();
+	sigset_t set = our_signals();
 
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
@@ -189,7 +199,7 @@ int cr_refresh_start(struct cr_mount *mount, struct cr_refresh **ret)
 	cr_cleanup(refresh_free) struct cr_refresh *self =
 		calloc(1, sizeof(*self));
 	const struct sigaction action = { .sa_handler = wake };
-	sigset_t set = ending_signals();
+	sigset_t set = our_signals();
 	int r;
 
 	if (!self)

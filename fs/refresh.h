@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * refresh.h - the thread that looks every second which snapshots there are,
- * tells the kernel what it must not keep any longer, and takes the signals that
- * end the mount.
+ * tells the kernel what it must not keep any longer, and takes the signals:
+ * those that end the mount, and SIGUSR1, which prints figures to the log.
  *
- * It is one thread for all three: what notifies the kernel may have to wait for
+ * It is one thread for all of it: what notifies the kernel may have to wait for
  * a request of ours, so it must have ended before nobody serves any more.
  */
 #ifndef FS_REFRESH_H
@@ -16,8 +16,8 @@ struct cr_mount;
 struct cr_refresh;
 
 /*
- * Block SIGTERM, SIGINT and SIGHUP in this thread and those it will start: they
- * are for the thread below.
+ * Block SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it will
+ * start: they are for the thread below.
  */
 void cr_refresh_block_signals(void);
 

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -195,11 +196,16 @@ static int open_db(struct cr_kv *kv, const struct cr_kv_options *opt,
 	return cr_kv_check(kv->path, error);
 }
 
-/* A new folder; NULL with errno set. */
-static char *make_temporary(void)
+/*
+ * A new folder; NULL with errno set.  Where temporary files are out of reach
+ * there may still be room beside the database @beside.
+ */
+static char *make_temporary(const char *beside)
 {
+	cr_cleanup(cr_freep) char *copy = strdup(beside);
 	const char *const places[] = { secure_getenv("TMPDIR"), "/tmp",
-				       "/dev/shm" };
+				       "/dev/shm",
+				       copy ? dirname(copy) : NULL };
 
 	for (size_t i = 0; i < CR_ARRAY_LEN(places); i++) {
 		char *path;
@@ -222,7 +228,7 @@ static char *make_temporary(void)
  */
 static int open_secondary(struct cr_kv *kv, const struct cr_kv_options *opt)
 {
-	cr_cleanup(cr_freep) char *path = make_temporary();
+	cr_cleanup(cr_freep) char *path = make_temporary(kv->path);
 	cr_cleanup(cr_closep) int folder = -1;
 	int r;
 

@@ -184,6 +184,27 @@ def detach(path):
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def children(pid):
+    """The ids of the processes that @pid started and has not waited for."""
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+        return [int(word) for word in file.read().split()]
+
+
+def status(pid):
+    """/proc/PID/status as a dict of strings."""
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        lines = dict(line.split(':', 1) for line in file)
+    return {name: value.strip() for name, value in lines.items()}
+
+
+def is_running(pid):
+    """Whether there is such a process, and not only its remains."""
+    try:
+        return not status(pid)['State'].startswith('Z')
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Lines:
     """Keeps the lines a process writes to a pipe."""
 
@@ -241,6 +262,11 @@ class Mount:
     def report(self):
         return (f'repeat with: {shell(self.argv, self.env)}\n'
                 'stderr:\n' + '\n'.join(self.lines[-100:]))
+
+    @property
+    def server(self):
+        """The id of the process that serves; .process is its keeper."""
+        return children(self.process.pid)[0]
 
     def alive(self):
         return self.process.poll() is None

@@ -44,8 +44,7 @@ def run_for_peak(repo, *args):
 
 
 def mount_peak(mount):
-    with open(f'/proc/{mount.process.pid}/status', encoding='ascii') as status:
-        return int(re.search(r'VmHWM:\s+(\d+) kB', status.read()).group(1))
+    return int(harness.status(mount.server)['VmHWM'].split()[0])
 
 
 @pytest.mark.parametrize('count', [

@@ -51,6 +51,8 @@ static void nothing_is_asked_for_by_default(void **state)
 	assert_int_equal(o.symlinks, CR_LINKS_ASIS);
 	assert_int_equal(o.special, CR_SPECIAL_SHOW);
 	assert_false(o.insecure_acl || o.sharedirs);
+	assert_int_equal(o.idle_timeout, 0);
+	assert_false(o.auto_unmount);
 	assert_false(o.allow_other || o.nonempty || o.noxattr || o.noexec ||
 		     o.foreground || o.debug);
 }
@@ -96,6 +98,8 @@ static void words_of_fstab_are_ignored(void **state)
 		"rw,ro,dev,nodev,suid,nosuid,exec,async,noatime,relatime",
 		"-o",
 		"_netdev,nofail,user=anna,x-systemd.automount,comment=c,auto",
+		"-o",
+		"noauto,x-systemd.idle-timeout=60,X-mount.mkdir,nouser",
 		"-o",
 		"defaults,default_permissions,owner,group",
 		NULL,
@@ -161,6 +165,10 @@ static void bad_words_are_usage(void **state)
 		{ "repo", "mnt", "-o", "cache=18446744073709551615T" },
 		{ "repo", "mnt", "-o", "max_threads=many" },
 		{ "repo", "mnt", "-o", "max_threads=1025" },
+		{ "repo", "mnt", "-o", "idle-timeout=soon" },
+		{ "repo", "mnt", "--idle-timeout" },
+		{ "repo", "/dev/fd/3", "-o", "idle-timeout=10m" },
+		{ "repo", "mnt", "-o", "auto_unmount=1" },
 		{ "repo", "mnt", "-o", "passphrase-fd=-1" },
 		{ "repo", "mnt", "-o", "passphrase-fd=3x" },
 		{ "repo", "mnt", "-o", "passphrase-fd=4294967296" },
@@ -303,6 +311,39 @@ static void sizes_have_units(void **state)
 	}
 }
 
+static void durations_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		uint64_t seconds;
+	} cases[] = {
+		{ "0", 0, 0 },
+		{ "90", 0, 90 },
+		{ "90s", 0, 90 },
+		{ "10m", 0, 600 },
+		{ "2h", 0, 7200 },
+		{ "7d", 0, 604800 },
+		{ "", -CR_EUSAGE, 0 },
+		{ "m", -CR_EUSAGE, 0 },
+		{ "-1", -CR_EUSAGE, 0 },
+		{ "1x", -CR_EUSAGE, 0 },
+		{ "1ms", -CR_EUSAGE, 0 },
+		{ "1h30m", -CR_EUSAGE, 0 },
+		{ "18446744073709551615d", -CR_EUSAGE, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		uint64_t seconds = 0;
+
+		unit_case(cases[i].text);
+		assert_int_equal(cr_mount_duration(cases[i].text, &seconds),
+				 cases[i].want);
+		assert_int_equal(seconds, cases[i].seconds);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +357,7 @@ int main(void)
 		cmocka_unit_test(debugging_stays_in_the_foreground),
 		cmocka_unit_test(a_key_file_may_come_from_the_environment),
 		cmocka_unit_test(sizes_have_units),
+		cmocka_unit_test(durations_have_units),
 	};
 
 	(void)unsetenv("CAPROCK_KEY_FILE");

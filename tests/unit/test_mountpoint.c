@@ -94,12 +94,27 @@ static void descriptors_are_known_by_their_name(void **state)
 	assert_false(cr_mountpoint_is_fd("/mnt/dev/fd/3"));
 }
 
+static void what_is_mounted_is_known_again(void **state)
+{
+	struct cr_mounted root, proc;
+
+	(void)state;
+	assert_true(cr_mounted_get("/", &root));
+	assert_true(cr_mounted_get("/proc", &proc));
+	assert_true(cr_mounted_is_at(&root, "/"));
+	assert_true(cr_mounted_is_at(&proc, "/proc/self"));
+	assert_false(cr_mounted_is_at(&root, "/proc"));
+	assert_false(cr_mounted_is_at(&root, "/nonexistent"));
+	assert_false(cr_mounted_get("/nonexistent", &root));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mountpoint_is_an_empty_directory),
 		cmocka_unit_test(it_lies_apart_from_the_repository),
 		cmocka_unit_test(descriptors_are_known_by_their_name),
+		cmocka_unit_test(what_is_mounted_is_known_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
