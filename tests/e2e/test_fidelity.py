@@ -4,7 +4,6 @@ import os
 import pathlib
 import re
 import stat
-import struct
 import time
 
 import pytest
