@@ -619,8 +619,8 @@ def test_a_missing_xattr_costs_no_reading(repo, tree):
         for path in names:  # what a listing reads is read once
             os.stat(path)
         trace = mount.path.parent / 'trace'
-        with harness.running(['strace', '-f', '-y', '-p',
-                              str(mount.process.pid), '-e',
+        with harness.running(['strace', '-f', '-y', '-p', str(mount.server),
+                              '-e',
                               'trace=openat,pread64,preadv,mmap',
                               '-o', os.fspath(trace)]) as tracer:
             harness.until(lambda: any('attached' in line for line
