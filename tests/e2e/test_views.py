@@ -1,4 +1,5 @@
 """caprockfs: the same snapshots, asked for by time, by file and by loss."""
+import concurrent.futures
 import os
 import subprocess
 
@@ -48,7 +49,8 @@ def test_as_of_a_time(repo, tree):
         for name in ('tomorrow', '2021-02-30', '2021-06-30T10:00:00Z', 'src'):
             assert not (asof / name).exists()
     with repo.mount('source=src') as mount:
-        assert not (mount.path / 'asof').exists()
+        for view in ('asof', 'versions', 'deleted'):
+            assert not (mount.path / view).exists()
 
 
 def test_what_was_asked_for_follows_new_snapshots(repo, tree):
@@ -203,6 +205,9 @@ def test_every_version_of_a_file(repo, tree):
             ['first', 'second version', 'third']
         assert harness.sh('cat', *[report / name for name in names]).out == \
             'firstsecond versionthird'
+        harness.sh('cp', '-p', *[report / name for name in names],
+                   tree.parent)
+        assert (tree.parent / names[1]).read_text() == 'second version'
         # Unchanged in all four: once.
         assert ls(versions / 'small') == [f'{made[0]}__small']
         assert harness.sh('find', report, '-type', 'l').out.count('\n') == 3
@@ -402,3 +407,33 @@ def test_damage_in_the_past_is_no_silence(repo, tree):
         assert '__name' in done.out and 'Input/output error' in done.err
         with pytest.raises(OSError):
             os.stat(mount.path / 'versions/src/never')
+
+
+def test_many_look_while_snapshots_come(repo, tree):
+    for i in range(40):
+        harness.write(tree / f'many/{i % 4}/file{i}', str(i))
+    repo.backup(tree)
+    with repo.mount('cache=16M') as mount, \
+            concurrent.futures.ThreadPoolExecutor(8) as pool:
+        def walk(view):
+            done = harness.run(['find', mount.path / view, '-ls'])
+            return done.out.count('\n')
+
+        walks = []
+        for i in range(8):
+            walks += [pool.submit(walk, view)
+                      for view in ('versions', 'deleted', 'asof/today')]
+            (tree / f'many/{i % 4}/file{i}').unlink()
+            harness.write(tree / f'many/{i % 4}/file{i + 8}', 'changed')
+            last = repo.backup(tree)
+        assert all(task.result() > 0 for task in walks)
+        # Then all agree on what there is.
+        latest = mount.path / 'latest/src'
+        harness.until(lambda: os.readlink(latest).endswith(stamp(last)),
+                      'the last snapshot appears')
+        gone = {f'file{i}' for i in range(8)}
+        for i in range(4):
+            names = ls(mount.path / f'deleted/src/many/{i}')
+            assert {name.split('__')[1] for name in names} == \
+                {name for name in gone if int(name[4:]) % 4 == i}
+        assert len(ls(mount.path / 'versions/src/many/0/file8')) == 2
