@@ -23,6 +23,7 @@ struct run {
 	struct level *level;	    /* owned */
 	size_t depth, room;
 	struct cr_buf path;
+	uint64_t names[2]; /* gone through so far */
 };
 
 static void level_release(struct level *level)
@@ -184,6 +185,27 @@ static int set_path(struct run *run, struct cr_piece name)
 	return cr_buf_error(&run->path);
 }
 
+/*
+ * One more name of either side or of both: whether that is more than there can
+ * be (lookup.h).  It is told, and nothing comes after it.
+ */
+static bool exceeds(struct run *run, int order)
+{
+	const bool has[] = { order <= 0, order >= 0 };
+
+	for (int s = OLDER; s <= NEWER; s++) {
+		uint64_t names = run->diff->side[s].start->names;
+
+		if (!has[s] || run->names[s]++ < names)
+			continue;
+		while (run->depth > 0)
+			level_release(&run->level[--run->depth]);
+		(void)!tolerate(run, cr_names_exceeded(names));
+		return true;
+	}
+	return false;
+}
+
 /* One name of the innermost directory. */
 static int step(struct run *run, const struct cr_diff_node *older,
 		const struct cr_diff_node *newer)
@@ -201,6 +223,8 @@ static int step(struct run *run, const struct cr_diff_node *older,
 	r = set_path(run, order <= 0 ? older->entry->name : newer->entry->name);
 	if (r < 0)
 		return r;
+	if (exceeds(run, order))
+		return 0;
 	/* Before anything is pushed, which moves the levels. */
 	in[OLDER].next += order <= 0;
 	in[NEWER].next += order >= 0;

@@ -30,6 +30,7 @@ struct run {
 	struct level *level;		 /* owned */
 	size_t depth, room;
 	struct cr_buf path;
+	uint64_t names; /* of the snapshot, gone through so far */
 };
 
 static void level_release(struct level *level)
@@ -277,6 +278,22 @@ static int both(struct run *run, const struct cr_diff_node *older,
 
 /* ---- The walk */
 
+/*
+ * One more name of the snapshot: whether that is more than there can be
+ * (lookup.h).  It is told, and nothing comes after it.
+ */
+static bool exceeds(struct run *run)
+{
+	uint64_t names = run->diff->start->names;
+
+	if (run->names++ < names)
+		return false;
+	while (run->depth > 0)
+		level_release(&run->level[--run->depth]);
+	(void)!tolerate(run, cr_names_exceeded(names));
+	return true;
+}
+
 /* One name of the innermost directory. */
 static int step(struct run *run, const struct cr_diff_node *older,
 		const struct cr_live_place *newer, int error)
@@ -296,6 +313,8 @@ static int step(struct run *run, const struct cr_diff_node *older,
 		     order <= 0 ? older->entry->name : newer->st.entry.name);
 	if (r < 0)
 		return r;
+	if (order <= 0 && exceeds(run))
+		return 0;
 	/* Before anything is pushed, which moves the levels. */
 	level->old.next += order <= 0;
 	level->next += order >= 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/read/lookup.h"
 
+#include <inttypes.h>
+
 #include "store/base/buf.h"
 #include "store/base/error.h"
 
@@ -17,6 +19,7 @@ void cr_snapshot_root(const struct cr_snapshot *snapshot, struct cr_found *ret)
 		.tree = { snapshot->manifest.root.content,
 			  snapshot->manifest.root_id,
 			  snapshot->manifest.root_hint },
+		.names = snapshot->manifest.entries,
 	};
 }
 
@@ -34,6 +37,7 @@ static int step(struct cr_reader *reader, const struct cr_view *view,
 		struct cr_piece name, struct cr_found *found)
 {
 	cr_cleanup(cr_dir_closep) struct cr_dir *dir = NULL;
+	const uint64_t names = found->names;
 	struct cr_page *page;
 	uint32_t i;
 	int r;
@@ -48,6 +52,7 @@ static int step(struct cr_reader *reader, const struct cr_view *view,
 		return r;
 	cr_found_release(found);
 	take_entry(page, i, found);
+	found->names = names;
 	return 0;
 }
 
@@ -95,6 +100,7 @@ struct cr_walk {
 	struct level *level;   /* owned */
 	size_t depth, room;
 	struct cr_buf path;
+	uint64_t names; /* returned so far */
 	bool begun;
 	bool enter; /* @last is a directory to go into */
 	struct cr_walk_item last;
@@ -205,6 +211,22 @@ static int pop(struct cr_walk *walk, struct cr_walk_item *ret)
 	return say(walk, &item, ret);
 }
 
+int cr_names_exceeded(uint64_t names)
+{
+	return cr_fail(CR_ECORRUPT,
+		       "there is more than the %" PRIu64
+		       " names that the snapshot says it has",
+		       names);
+}
+
+/* Nothing comes after this. */
+static int end(struct cr_walk *walk)
+{
+	while (walk->depth > 0)
+		level_release(&walk->level[--walk->depth]);
+	return cr_names_exceeded(walk->start.names);
+}
+
 /* The next entry of the innermost directory. */
 static int advance(struct cr_walk *walk, struct level *level,
 		   struct cr_walk_item *ret)
@@ -213,6 +235,8 @@ static int advance(struct cr_walk *walk, struct level *level,
 	const struct cr_entry *entry;
 	struct cr_page *page;
 
+	if (walk->names == walk->start.names)
+		return end(walk);
 	page = level->page;
 	if (!page || level->next >= page->first + page->leaf.entries) {
 		int r;
@@ -228,6 +252,7 @@ static int advance(struct cr_walk *walk, struct level *level,
 		}
 		page = level->page;
 	}
+	walk->names++;
 	item.page = page;
 	item.index = (uint32_t)(level->next++ - page->first);
 	entry = &page->leaf.entry[item.index];

@@ -14,6 +14,8 @@ struct cr_found {
 	struct cr_entry entry;
 	struct cr_tree_ref tree; /* directories */
 	struct cr_file_ref file; /* files */
+	/* The snapshot says that it has no more names below its root. */
+	uint64_t names;
 };
 
 /*
@@ -26,6 +28,9 @@ cr_must_check int cr_lookup(struct cr_reader *reader,
 			    const char *path, struct cr_found *ret);
 void cr_found_release(struct cr_found *found);
 
+/* -CR_ECORRUPT, for who goes through more than @names, with its sentence. */
+int cr_names_exceeded(uint64_t names);
+
 void cr_snapshot_root(const struct cr_snapshot *snapshot, struct cr_found *ret);
 
 /*
@@ -33,6 +38,10 @@ void cr_snapshot_root(const struct cr_snapshot *snapshot, struct cr_found *ret);
  * level is held.  cr_walk_next() returns 1 and the next entry, 0 at the end, or
  * an error; after an error that is damage the walk may go on: with what comes
  * after the page, or the directory (already returned), that cannot be read.
+ *
+ * A few objects can be woven to more paths than anybody could go through.  So a
+ * walk ends with -CR_ECORRUPT after as many names as the snapshot says it has;
+ * all directories are left by that.
  */
 struct cr_walk;
 

@@ -5,6 +5,7 @@
 
 #include "store/base/error.h"
 #include "store/read/known.h"
+#include "store/read/lookup.h"
 
 #define NAMES_MAX   16384	/* of one directory at once */
 #define LEVEL_LEAST (64u << 10) /* bytes that any directory may have */
@@ -35,6 +36,7 @@ struct cr_search {
 	size_t bytes; /* of all levels */
 	struct cr_buf path;
 	uint64_t told;
+	uint64_t names, names_max; /* gone through; there can be (lookup.h) */
 };
 
 /* ---- What need not be looked into ---- */
@@ -242,6 +244,43 @@ static void pop(struct cr_search *search)
 
 /* ---- The whole ---- */
 
+/* As many as all snapshots say that they have. */
+static uint64_t count_names(const struct cr_history_of *of)
+{
+	uint64_t names = 0;
+
+	for (uint32_t i = 0; i < of->count; i++)
+		if (__builtin_add_overflow(
+			    names, of->snapshot[i]->manifest.entries, &names))
+			return UINT64_MAX;
+	return names;
+}
+
+static void end(struct cr_search *search)
+{
+	while (search->depth > 0)
+		level_release(search, &search->level[--search->depth]);
+}
+
+/*
+ * One more, @known: whether that is more than there can be.  It is told, and
+ * nothing comes after it.
+ */
+static bool exceeds(struct cr_search *search, const struct cr_known *known)
+{
+	const struct cr_search_options *options = &search->options;
+	int error;
+
+	if (search->names++ < search->names_max)
+		return false;
+	error = cr_names_exceeded(search->names_max);
+	if (options->damaged && set_path(search, cr_known_name(known)) == 0)
+		options->damaged(options->arg, path_of(search),
+				 known->history.version[0].since, error);
+	end(search);
+	return true;
+}
+
 /* The next name of the innermost directory. */
 static int visit(struct cr_search *search, const struct cr_known *known)
 {
@@ -249,6 +288,8 @@ static int visit(struct cr_search *search, const struct cr_known *known)
 	struct cr_history dir;
 	int r;
 
+	if (exceeds(search, known))
+		return 0;
 	if (matches(search, cr_known_name(known))) {
 		search->told++;
 		r = options->found(options->arg, path_of(search),
@@ -272,6 +313,8 @@ int cr_search_run(struct cr_search *search, const struct cr_history_of *of)
 	if (r < 0)
 		return r;
 	cr_buf_clear(&search->path);
+	search->names = 0;
+	search->names_max = count_names(of);
 	r = push(search, &root);
 	while (r == 0 && search->depth > 0) {
 		struct level *level = &search->level[search->depth - 1];
@@ -283,8 +326,7 @@ int cr_search_run(struct cr_search *search, const struct cr_history_of *of)
 		else
 			pop(search);
 	}
-	while (search->depth > 0)
-		level_release(search, &search->level[--search->depth]);
+	end(search);
 	return r;
 }
 
@@ -315,8 +357,7 @@ void cr_search_free(struct cr_search *search)
 {
 	if (!search)
 		return;
-	while (search->depth > 0)
-		level_release(search, &search->level[--search->depth]);
+	end(search);
 	free(search->level);
 	free(search->memo);
 	cr_buf_release(&search->path);

@@ -40,7 +40,8 @@ cr_must_check int cr_search_new(const struct cr_search_options *options,
 void cr_search_free(struct cr_search *search);
 
 /*
- * Search the snapshots of one source; what is found comes in the order of
+ * Search the snapshots of one source; where there is more than they say, that
+ * is told as damage and ends it (lookup.h); what is found comes in the order of
  * paths, directories before what is in them.  -ENOMEM, -errno from storage.
  */
 cr_must_check int cr_search_run(struct cr_search *search,

@@ -12,6 +12,7 @@
 
 #include "store/base/error.h"
 #include "store/codec/tree.h"
+#include "store/read/lookup.h"
 #include "store/read/verify_walk.h"
 
 #define ANY UINT64_MAX
@@ -224,6 +225,17 @@ static int push_directories(struct cr_verify_walk *w, const struct page *page)
 	return r;
 }
 
+/*
+ * Whether @more entries are more than there can be (lookup.h).  What was found
+ * good is not gone through again, so that only damage unfolds in a walk.
+ */
+static bool exceeds(struct cr_verify_walk *w, uint32_t more)
+{
+	w->entries += more;
+	w->exceeded = w->entries > w->snapshot->manifest.entries;
+	return w->exceeded;
+}
+
 static int enter_leaf(struct cr_verify_walk *w, size_t frame,
 		      struct cr_pin *pin)
 {
@@ -241,6 +253,8 @@ static int enter_leaf(struct cr_verify_walk *w, size_t frame,
 			       "directory: %" PRIu32 " entries where %" PRIu64
 			       " are named",
 			       page.leaf.entries, entries);
+	if (exceeds(w, page.leaf.entries))
+		return cr_names_exceeded(w->snapshot->manifest.entries);
 	if (page.leaf.has_refs) {
 		r = load_refs(w, &page, &hint);
 		if (r != 0)
@@ -349,6 +363,10 @@ static int go(struct cr_verify_walk *w)
 			continue;
 		}
 		w->stack[top].entered = true;
+		if (w->exceeded) { /* it was told, and there is no end of it */
+			w->stack[top].tainted = true;
+			continue;
+		}
 		if (w->stack[top].name_len > 0 && w->v->job->at) {
 			r = cr_verify_path(w, top,
 					   (struct cr_piece){ NULL, 0 });

@@ -52,6 +52,8 @@ struct cr_verify_walk {
 	struct cr_verify_frame *stack; /* owned */
 	size_t depth, room;
 	struct cr_buf names; /* of the frames, end to end */
+	uint64_t entries;    /* gone through so far */
+	bool exceeded;	     /* those that the manifest states */
 	struct cr_buf path;  /* scratch */
 	/* What was blamed last for the entry at hand. */
 	struct cr_uid last_pack;

@@ -150,3 +150,73 @@ def packs_of(repo, writer):
         size, (header, _), sealed, _, _ = reader.read_trailer(os.fspath(path))
         if header[48:64] == writer:
             yield reader.Pack(keys, os.fspath(path), size, header, sealed)
+
+
+# ---- Trees and manifests ----------------------------------------------------
+
+REFS, META = 4, 2
+FILE, DIRECTORY = 1, 2
+
+
+def string(data):
+    return varint(len(data)) + data
+
+
+def entry(name, kind, content):
+    """An entry of a leaf: no times, the first owner of the leaf."""
+    return (string(name) + bytes([kind]) + varint(0) * 2 + varint(0o755) +
+            varint(0) * 2 + varint(0) * 4 + varint(1) + bytes([content]))
+
+
+class Tree:
+    """Directories of a put key, in a pack of metadata of their own each."""
+
+    def __init__(self, put, repo):
+        self.put, self.repo, self.packs = put, repo, []
+
+    def directory(self, files, directories=()):
+        """The id of a leaf: names of empty files; (name, id) of others."""
+        entries = sorted([(name, entry(name, FILE, 0)) for name in files] +
+                         [(name, entry(name, DIRECTORY, 1))
+                          for name, _ in directories])
+        leaf = (bytes([1]) + varint(1) + varint(0) * 2 +
+                varint(len(entries)) + b''.join(data for _, data in entries))
+        chunks = []
+        if directories:
+            refs = (bytes([1, 0]) + varint(len(directories)) +
+                    b''.join(ident for _, ident in sorted(directories)))
+            chunks.append((REFS, self.put.chunk_id(REFS, refs), string(refs)))
+            leaf += bytes([1]) + chunks[0][1]
+        else:
+            leaf += bytes([0])
+        ident = self.put.chunk_id(LEAF, leaf)
+        chunks.append((LEAF, ident, string(leaf)))
+        self.packs.append(place(self.repo, META,
+                                *self.put.pack(META, [chunks])))
+        return ident
+
+    def manifest(self, source, root, entries, time=1_700_000_000):
+        """Publish a snapshot that says it has @entries names."""
+        put, incarnation = self.put, os.urandom(16)
+        body = (put.hash + string(source) + string(b'host') + string(b'user') +
+                struct.pack('<qIq', time, 0, time) + put.domain +
+                varint(1) + string(b'/p') + varint(0) * 3 + varint(entries) +
+                varint(0) * 3 + varint(0) * 5 + varint(0) + bytes(2) * 4 +
+                varint(0) * 2 + entry(b'', DIRECTORY, 1) + root + bytes(1) +
+                varint(0))
+        z, seq = os.urandom(32), struct.pack('<Q', 1)
+        head = (b'caprockM' + struct.pack('<IHH', 1, 1, 0) + put.repo_id +
+                put.key + incarnation + seq + bytes(32) +
+                struct.pack('<qI', time, put.number) +
+                sodium.crypto_box_seal(z, put.epochs[put.number][0]) +
+                struct.pack('<I', len(body)))
+        key = reader.kdf(put.psk, 'manifest-key',
+                         z + put.repo_id + put.key + incarnation + seq)
+        nonce = os.urandom(24)
+        data = head + nonce + seal(key, nonce, head, body)
+        signed = reader.hash_('manifest-sig', data)
+        data += sodium.crypto_sign(b'sign-manifest'.ljust(16, b'\0') + signed,
+                                   put.secret_key)[:64]
+        path = self.repo.path / 'snapshots' / put.key.hex() / \
+            f'{incarnation.hex()}-1'
+        return harness.write(path, data)
