@@ -12,24 +12,6 @@
 #include "store/read/snapshots.h"
 
 #define TIME_BIAS (1ll << 40) /* times of all years: positive */
-#define PATH_LEN  4096	      /* what a link may lead to, with its zero */
-
-static const struct cr_history *history_in(const struct cr_cached *cached)
-{
-	const struct cr_past_known *known = cr_cached_value(cached);
-
-	return &known->history;
-}
-
-static struct cr_piece name_of(const struct cr_spot *spot)
-{
-	return (struct cr_piece){ spot->name, spot->name_len };
-}
-
-static bool is_directory(const struct cr_version *version)
-{
-	return version->error == 0 && version->entry.type == CR_ENTRY_DIRECTORY;
-}
 
 /* The first error of @history, or 0. */
 static int error_of(const struct cr_history *history)
@@ -107,7 +89,7 @@ static bool has_link(const struct cr_past_known *known, uint32_t i)
 {
 	const struct cr_version *version = &known->history.version[i];
 
-	return version->error == 0 && !is_directory(version) &&
+	return version->error == 0 && !cr_past_is_directory(version) &&
 	       known->same[i] == i;
 }
 
@@ -139,7 +121,8 @@ static int list_versions(struct cr_past *past, struct cr_spot *spot,
 					   &since->id),
 			.type = S_IFLNK,
 		};
-		cr_past_name(since->head.time, name_of(spot), out[n++].name);
+		cr_past_name(since->head.time, cr_spot_name(spot),
+			     out[n++].name);
 	}
 	return (int)n;
 }
@@ -157,7 +140,7 @@ static int find_version(struct cr_past *past, struct cr_spot *spot,
 
 	if (r < 0 || spot->name_len == 0)
 		return -ENOENT;
-	cr_past_name(time, name_of(spot), same);
+	cr_past_name(time, cr_spot_name(spot), same);
 	if (strcmp(name, same) != 0)
 		return -ENOENT;
 	r = cr_past_history(past, spot, &cached);
@@ -295,29 +278,69 @@ static bool is_shown(const struct cr_spot *spot,
 		     const struct cr_history *history)
 {
 	for (uint32_t i = 0; i < history->count; i++)
-		if (is_directory(&history->version[i]) ||
+		if (cr_past_is_directory(&history->version[i]) ||
 		    (history->version[i].error == 0 &&
 		     spot->view == CR_DATE_VERSIONS))
 			return true;
 	return false;
 }
 
+/* The directory of what is @known, or never was there. */
+static int find_known_below(struct cr_past *past, struct cr_spot *dir,
+			    const struct cr_known *known, struct cr_date *ret)
+{
+	if (!known || (dir->view != CR_DATE_VERSIONS &&
+		       !(known->types & 1u << CR_ENTRY_DIRECTORY)))
+		return -ENOENT;
+	*ret = (struct cr_date){
+		.kind = CR_DATE_PAST,
+		.spot = cr_spot_below(past->options.inodes, dir,
+				      cr_known_name(known)),
+	};
+	return ret->spot ? 0 : -ENOMEM;
+}
+
 static int find_below(struct cr_past *past, struct cr_spot *dir,
-		      const char *name, struct cr_date *ret)
+		      const char *text, struct cr_date *ret)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *history = NULL;
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *list = NULL;
+	const struct cr_piece name = { text, strlen(text) };
+	const struct cr_known *known;
 	struct cr_spot *spot;
-	int r = look(past, dir, (struct cr_piece){ name, strlen(name) }, &spot,
-		     &history);
+	int r = cr_past_ask(past, dir, name, &list, &known);
 
+	if (r > 0)
+		return find_known_below(past, dir, known, ret);
+	if (r == 0)
+		r = look(past, dir, name, &spot, &history);
 	if (r < 0)
 		return r;
-	if (!is_shown(spot, history_in(history))) {
+	if (!is_shown(spot, cr_past_history_in(history))) {
 		cr_spot_put(past->options.inodes, spot);
-		return absent(history_in(history));
+		return absent(cr_past_history_in(history));
 	}
 	*ret = (struct cr_date){ .kind = CR_DATE_PAST, .spot = spot };
 	return 0;
+}
+
+/* The link @text to what is @known, if that is what it is. */
+static int find_known_gone(struct cr_past *past, struct cr_spot *dir,
+			   const char *text, const struct cr_known *known,
+			   struct cr_date *ret)
+{
+	struct cr_past_item item;
+
+	if (!known || !show(dir, known, &item) || item.type != S_IFLNK ||
+	    strcmp(item.name, text) != 0)
+		return -ENOENT;
+	*ret = (struct cr_date){
+		.kind = CR_DATE_PAST_LINK,
+		.snapshot = known->until,
+		.spot = cr_spot_below(past->options.inodes, dir,
+				      cr_known_name(known)),
+	};
+	return ret->spot ? 0 : -ENOMEM;
 }
 
 /* The link @text to what was called @name in @dir and is gone. */
@@ -326,18 +349,24 @@ static int find_gone_name(struct cr_past *past, struct cr_spot *dir,
 			  struct cr_date *ret)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *list = NULL;
+	const struct cr_known *known;
 	const struct cr_version *last;
 	char same[CR_NAME_MAX + 1] = "";
 	struct cr_spot *spot;
-	int r = look(past, dir, name, &spot, &cached);
+	int r = cr_past_ask(past, dir, name, &list, &known);
 
+	if (r > 0)
+		return find_known_gone(past, dir, text, known, ret);
+	if (r == 0)
+		r = look(past, dir, name, &spot, &cached);
 	if (r < 0)
 		return r;
-	last = cr_history_last(history_in(cached));
+	last = cr_history_last(cr_past_history_in(cached));
 	if (last)
 		cr_past_name(last->until->head.time, name, same);
 	if (strcmp(text, same) != 0 ||
-	    !cr_history_is_gone(history_in(cached))) {
+	    !cr_history_is_gone(cr_past_history_in(cached))) {
 		cr_spot_put(past->options.inodes, spot);
 		return -ENOENT;
 	}
@@ -359,7 +388,6 @@ static int find_gone_cut(struct cr_past *past, struct cr_spot *dir,
 	while (more) {
 		cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
 		const struct cr_known_names *names;
-		struct cr_past_item item;
 		int r = cr_past_names(past, dir, from, &cached);
 
 		if (r < 0)
@@ -367,12 +395,10 @@ static int find_gone_cut(struct cr_past *past, struct cr_spot *dir,
 		names = cr_cached_value(cached);
 		for (size_t i = 0; i < names->count; i++) {
 			from = names->known[i]->key + 1;
-			if (show(dir, names->known[i], &item) &&
-			    item.type == S_IFLNK &&
-			    strcmp(item.name, text) == 0)
-				return find_gone_name(
-					past, dir, text,
-					cr_known_name(names->known[i]), ret);
+			r = find_known_gone(past, dir, text, names->known[i],
+					    ret);
+			if (r != -ENOENT)
+				return r;
 		}
 		more = names->more && names->count > 0;
 	}
@@ -433,120 +459,4 @@ int cr_past_list(struct cr_past *past, const struct cr_date *dir,
 		cr_max(n > 0 ? out[n - 1].cookie : cookie, CR_PAST_KEY - 1),
 		out + n, max - (size_t)n);
 	return n > 0 && r < 0 ? n : r + n;
-}
-
-/* ---- What stat and readlink show ---- */
-
-/* Nobody may list names here who could not list all that are shown. */
-static void restrict_to(const struct cr_version *version, struct stat *st)
-{
-	const struct cr_entry *entry = &version->entry;
-	bool acl = version->since->manifest.flags & CR_MANIFEST_ACLS &&
-		   !cr_id_zero(&version->xattrs);
-
-	st->st_mode &= S_IFMT | entry->mode;
-	/*
-	 * What others may, an ACL may deny to some of them; and who is one of
-	 * them now may have been the owner, or of the group.
-	 */
-	if (acl || st->st_uid != entry->uid || st->st_gid != entry->gid)
-		st->st_mode &= ~(mode_t)0077;
-	if (st->st_uid != entry->uid)
-		st->st_mode &= ~(mode_t)0700;
-}
-
-/* Of a directory that ever was one; else it is as good as what holds it. */
-static void stat_directory(const struct cr_past *past,
-			   const struct cr_history *history, struct stat *st)
-{
-	bool first = true;
-
-	/* Numbers that mean somebody else here are nobody's business. */
-	if (!past->options.owners)
-		st->st_mode &= ~(mode_t)0077;
-
-	for (uint32_t i = 0; i < history->count; i++) {
-		const struct cr_version *version = &history->version[i];
-
-		if (!is_directory(version))
-			continue;
-		if (!past->options.owners) {
-			st->st_mode &= S_IFMT | version->entry.mode;
-			continue;
-		}
-		if (first) {
-			st->st_uid = version->entry.uid;
-			st->st_gid = version->entry.gid;
-			first = false;
-		}
-		restrict_to(version, st);
-	}
-}
-
-static int stat_past(struct cr_past *past, const struct cr_date *date,
-		     struct stat *st)
-{
-	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
-	cr_cleanup(cr_buf_release) struct cr_buf target = { 0 };
-	int r;
-
-	if (date->kind == CR_DATE_PAST_LINK) {
-		st->st_mode = S_IFLNK | 0777;
-		r = cr_past_target(past, date, &target);
-		st->st_size = r == 0 ? (off_t)target.len - 1 : 0;
-		return 0;
-	}
-	r = cr_past_history(past, date->spot, &cached);
-	if (r == 0)
-		stat_directory(past, history_in(cached), st);
-	return r;
-}
-
-void cr_past_stat(struct cr_past *past, const struct cr_date *date,
-		  struct stat *ret)
-{
-	const struct cr_date source = { .kind = CR_DATE_SOURCE,
-					.source = date->spot->source };
-	struct stat st, of_source;
-
-	cr_dates_stat(past->options.dates, &source, &of_source);
-	st = (struct stat){
-		.st_mode = S_IFDIR | 0555,
-		.st_nlink = 1, /* it is not known how many it holds */
-		.st_uid = past->options.uid,
-		.st_gid = past->options.gid,
-		.st_blksize = of_source.st_blksize,
-		.st_mtim = of_source.st_mtim,
-	};
-	if (date->snapshot)
-		st.st_mtim.tv_sec = date->snapshot->head.time;
-	if (stat_past(past, date, &st) < 0)
-		st.st_mode = S_IFDIR;
-	st.st_ino = cr_spot_ino(date->spot, (struct cr_piece){ 0 },
-				date->snapshot ? &date->snapshot->id : NULL);
-	st.st_atim = st.st_ctim = st.st_mtim;
-	*ret = st;
-}
-
-int cr_past_target(struct cr_past *past, const struct cr_date *date,
-		   struct cr_buf *out)
-{
-	const struct cr_spot *spot = date->spot;
-	/* Names from the root of the mount to where the link is. */
-	uint32_t up = 2 + spot->depth - (spot->view == CR_DATE_DELETED);
-	size_t before = out->len;
-	char stamp[CR_STAMP_LEN], place[CR_DATE_PATH_MAX];
-
-	(void)past;
-	while (up-- > 0)
-		cr_buf_put(out, "../", 3);
-	cr_stamp(date->snapshot->head.time, stamp);
-	(void)snprintf(place, sizeof(place), "snapshots/%s/%s/",
-		       date->snapshot->source, stamp);
-	cr_buf_put(out, place, strlen(place));
-	cr_spot_path(spot, out);
-	cr_buf_u8(out, 0);
-	if (out->len - before > PATH_LEN)
-		return -ENAMETOOLONG;
-	return cr_buf_error(out);
 }

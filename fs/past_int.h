@@ -33,12 +33,37 @@ cr_must_check int cr_past_history(struct cr_past *past, struct cr_spot *spot,
 cr_must_check int cr_past_names(struct cr_past *past, struct cr_spot *spot,
 				uint64_t from, struct cr_cached **ret);
 
+/*
+ * What the list of @dir knows of @name: 1, and @known is NULL where it never
+ * was there; 0 when that would cost more than asking for the name alone, or is
+ * not certain; or an error.  @pin keeps what @known points to.
+ */
+cr_must_check int cr_past_ask(struct cr_past *past, struct cr_spot *dir,
+			      struct cr_piece name, struct cr_cached **pin,
+			      const struct cr_known **known);
+
 /* Who reads on behalf of @spot, which is borrowed. */
 struct cr_past_by {
 	struct cr_past *past;
 	const struct cr_spot *spot;
 };
 struct cr_history_reader cr_past_reader(struct cr_past_by *by);
+
+static inline const struct cr_history *cr_past_history_in(
+	const struct cr_cached *cached)
+{
+	return &((struct cr_past_known *)cr_cached_value(cached))->history;
+}
+
+static inline bool cr_past_is_directory(const struct cr_version *version)
+{
+	return version->error == 0 && version->entry.type == CR_ENTRY_DIRECTORY;
+}
+
+static inline struct cr_piece cr_spot_name(const struct cr_spot *spot)
+{
+	return (struct cr_piece){ spot->name, spot->name_len };
+}
 
 /* Keys of names have this bit, so that they come after the links to versions.
  */

@@ -185,13 +185,6 @@ static void drop_names(void *value)
 
 /* ---- The whole ---- */
 
-static const struct cr_history *history_in(const struct cr_cached *cached)
-{
-	const struct cr_past_known *known = cr_cached_value(cached);
-
-	return &known->history;
-}
-
 int cr_past_history(struct cr_past *past, struct cr_spot *spot,
 		    struct cr_cached **ret)
 {
@@ -211,7 +204,7 @@ int cr_past_history(struct cr_past *past, struct cr_spot *spot,
 		struct cr_cached *cached;
 		struct wanted wanted = {
 			.by = { past, way[i] },
-			.dir = above ? history_in(above) : NULL,
+			.dir = above ? cr_past_history_in(above) : NULL,
 		};
 		int r = cr_cache_get(past->histories, &key, &wanted, &cached);
 
@@ -239,8 +232,59 @@ int cr_past_names(struct cr_past *past, struct cr_spot *spot, uint64_t from,
 
 	if (r < 0)
 		return r;
-	wanted.dir = history_in(dir);
+	wanted.dir = cr_past_history_in(dir);
 	return cr_cache_get(past->lists, &key, &wanted, ret);
+}
+
+/* Whether a list of it is no more than a page of each version. */
+static bool is_small(const struct cr_history *history)
+{
+	const struct cr_version *last = cr_history_last(history);
+
+	return last && last->entry.type == CR_ENTRY_DIRECTORY &&
+	       last->tree.content == CR_CONTENT_LEAF;
+}
+
+static const struct cr_known *find_known(const struct cr_known_names *names,
+					 uint64_t key, struct cr_piece name)
+{
+	size_t low = 0, high = names->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (names->known[mid]->key < key)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < names->count && names->known[low]->key == key; low++)
+		if (cr_name_compare(cr_known_name(names->known[low]), name) ==
+		    0)
+			return names->known[low];
+	return NULL;
+}
+
+int cr_past_ask(struct cr_past *past, struct cr_spot *dir, struct cr_piece name,
+		struct cr_cached **pin, const struct cr_known **known)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *history = NULL;
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *list = NULL;
+	struct wanted of = { .by = { past, dir } };
+	const struct cr_known_names *names;
+	int r = cr_past_history(past, dir, &history);
+
+	if (r < 0 || !is_small(cr_past_history_in(history)))
+		return cr_min(r, 0);
+	r = cr_past_names(past, dir, CR_PAST_KEY, &list);
+	if (r < 0)
+		return r;
+	names = cr_cached_value(list);
+	if (names->more || names->error < 0)
+		return 0;
+	*known = find_known(names, name_key(&of, name), name);
+	*pin = cr_take(list);
+	return 1;
 }
 
 int cr_past_new(const struct cr_past_options *options, struct cr_past **ret)
