@@ -3,13 +3,15 @@
 
 usage: hammer.py KIND SEED SOURCE FOLDER
 
-FOLDER holds snapshots of SOURCE, which holds files, directories and links.  KIND
-is sequential, random, mmap, find or stat.  What was read is dropped from the
+FOLDER holds snapshots of SOURCE, which holds files, directories and links, and
+did not change since the first.  KIND is sequential, random, mmap, find, stat or,
+where FOLDER is snapshots/NAME, views.  What was read is dropped from the
 kernel's memory, so that the mount is asked again.  Prints "begun" after one
 round and, at the end, how many things were compared.  Exit status 1, with a
 line on standard error, as soon as one differs.
 """
 import errno
+import json
 import mmap
 import os
 import random
@@ -118,6 +120,27 @@ class Reader:
             except OSError as error:
                 self.same(error.errno in (errno.ENOENT, errno.ENOTDIR), True,
                           f'{name}.missing: {error}')
+
+    def views(self):
+        """The whole history of one file, and what is told of the mount."""
+        top, name = self.folder.rsplit('/snapshots/')
+        path = self.draw.choice(self.files)
+        versions = os.path.join(top, 'versions', name, path)
+        listed = os.listdir(versions)
+        self.same(len(listed), 1, versions)
+        with open(os.path.join(versions, listed[0]), 'rb') as got, \
+                open(os.path.join(self.source, path), 'rb') as want:
+            self.same(got.read(), want.read(), got.name)
+        gone = os.path.join(top, 'deleted', name, os.path.dirname(path))
+        self.same([entry.name for entry in os.scandir(gone)
+                   if entry.is_symlink()], [], gone)
+        for link in ('latest', 'asof/today'):
+            link = os.path.join(top, link, name)
+            self.same(os.path.basename(os.readlink(link)) in
+                      os.listdir(self.folder), True, link)
+        with open(os.path.join(top, '.caprock/status.json'),
+                  encoding='utf-8') as file:
+            self.same(type(json.load(file)), dict, file.name)
 
 
 def main(kind, seed, source, folder):

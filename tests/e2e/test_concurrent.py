@@ -13,7 +13,8 @@ import pytest
 import compare
 import harness
 
-KINDS = {'sequential': 14, 'random': 14, 'mmap': 14, 'stat': 14, 'find': 8}
+KINDS = {'sequential': 12, 'random': 12, 'mmap': 13, 'stat': 13, 'find': 7,
+         'views': 7}
 SNAPSHOTS = 4
 BACKUPS = 24 if harness.LONG else 4
 
