@@ -1,4 +1,5 @@
 """Everything that was stored is shown, and nothing that was not."""
+import concurrent.futures
 import errno
 import os
 import pathlib
@@ -639,6 +640,46 @@ def test_a_missing_xattr_costs_no_reading(repo, tree):
             harness.until(lambda: '/packs/data/' in trace.read_text(),
                           'a file is seen to be read')
             assert os.getxattr(top / 'noise', 'user.far') == b'v' * 1000
+
+
+def everything_of(path):
+    """What is shown of one entry, with every option that works for it."""
+    st = os.lstat(path)
+    seen = None
+    if stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode):
+        seen = [ours(path, name) for name in ('b2sum256', 'snapshot',
+                                              'first_seen', 'last_seen')]
+    return (st, seen, os.readlink(path) if stat.S_ISLNK(st.st_mode) else None,
+            {name: os.getxattr(path, name, follow_symlinks=False)
+             for name in os.listxattr(path, follow_symlinks=False)})
+
+
+@pytest.mark.threads
+def test_many_ask_at_once(repo, tmp_path):
+    """What is made of stored entries is the same whoever asks, and when."""
+    top = link_tree(tmp_path / 'top')
+    for i in range(60):
+        path = harness.write(top / f'd{i % 5}/f{i}', harness.noise(i, 40 * i))
+        os.chown(path, i % 3, i % 2)
+        os.symlink(path, top / f'd{i % 5}/link{i}')
+        harness.sh('setfacl', '-m', f'u:{i % 4}:r', path)
+    for i in range(3):
+        harness.write(top / 'd0/f0', str(i))
+        repo.backup(top)
+    options = ('map=names', 'symlinks=inside', 'sharedirs')
+    with repo.mount(*options) as mount:
+        paths = [path.relative_to(mount.path) for which in range(3)
+                 for path in mount.snapshot(which=which).rglob('*')]
+        one_by_one = [everything_of(mount.path / path) for path in paths]
+    assert len({result[0].st_uid for result in one_by_one}) == 3
+    with repo.mount(*options, 'cache=16M') as mount, \
+            concurrent.futures.ThreadPoolExecutor(16) as pool:
+        again = [mount.path / path for path in paths]
+        for path, want, found in zip(again, one_by_one,
+                                     pool.map(everything_of, again)):
+            assert found[1:] == want[1:], path
+            for field in FIELDS + ('st_ino', 'st_blocks'):
+                assert getattr(found[0], field) == getattr(want[0], field), path
 
 
 # ---- The price of xattrs ----
