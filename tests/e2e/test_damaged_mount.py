@@ -79,6 +79,7 @@ def fails_with_eio(path, offset, length=4096):
 
 
 @pytest.mark.main
+@pytest.mark.threads
 def test_a_file_known_to_be_damaged_is_refused_as_a_whole(packed, tmp_path):
     """The block near the end is bad: who copies gets nothing, not the rest."""
     flip(packed.packs['one'], SIZE - MIB // 2)

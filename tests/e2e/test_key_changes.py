@@ -19,6 +19,7 @@ def appears(mount, source, count):
 
 
 @pytest.mark.main
+@pytest.mark.threads
 def test_a_mount_follows_the_keys(repo, tree):
     """Added, rotated, revoked: what is signed and read by new keys appears,
     what does not count any more goes, and nobody mounts again."""
