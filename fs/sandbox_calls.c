@@ -113,9 +113,9 @@ static const int deadly[] = {
 
 /* The leak checker stops all threads, from a process of its own. */
 static const int sanitizers[] = {
-	SCMP_SYS(clone), SCMP_SYS(kill), SCMP_SYS(mmap), SCMP_SYS(mprotect),
-	SCMP_SYS(prctl), SCMP_SYS(ptrace), SCMP_SYS(tgkill),
-	SCMP_SYS(wait4),
+	SCMP_SYS(clone), SCMP_SYS(getdents), SCMP_SYS(kill), SCMP_SYS(mmap),
+	SCMP_SYS(mprotect), SCMP_SYS(prctl), SCMP_SYS(ptrace),
+	SCMP_SYS(tgkill), SCMP_SYS(wait4),
 };
 /* clang-format on */
 
