@@ -6,10 +6,8 @@
 
 #include "store/base/buf.h"
 #include "store/base/error.h"
-#include "store/read/file.h"
+#include "store/read/file_same.h"
 #include "tools/diff.h"
-
-enum { WINDOW = 256 << 10 };
 
 static bool one_domain(const struct cr_diff *diff)
 {
@@ -22,67 +20,15 @@ static bool same_bytes(const struct cr_buf *a, const struct cr_buf *b)
 	       (a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0);
 }
 
-/* Both have @size bytes.  1 when they are equal, 0 when not. */
-static int compare_bytes(const struct cr_file *a, const struct cr_file *b,
-			 uint64_t size)
-{
-	cr_cleanup(cr_freep) uint8_t *bytes = malloc(2 * (size_t)WINDOW);
-
-	if (!bytes)
-		return -ENOMEM;
-	for (uint64_t at = 0; at < size;) {
-		size_t len = (size_t)cr_min(size - at, (uint64_t)WINDOW);
-		ssize_t n = cr_file_read(a, at, bytes, len);
-		ssize_t m =
-			n < 0 ? 0 : cr_file_read(b, at, bytes + WINDOW, len);
-
-		if (n < 0 || m < 0)
-			return (int)(n < 0 ? n : m);
-		if (n != m || n == 0 ||
-		    memcmp(bytes, bytes + WINDOW, (size_t)n) != 0)
-			return 0;
-		at += (size_t)n;
-	}
-	return 1;
-}
-
-/* 1 when the files hold the same, 0 when not; sizes are equal and not 0. */
-static int same_content(const struct cr_diff *diff, const struct cr_file_ref *a,
-			const struct cr_file_ref *b)
-{
-	cr_cleanup(cr_file_closep) struct cr_file *older = NULL;
-	cr_cleanup(cr_file_closep) struct cr_file *newer = NULL;
-	struct cr_id hash[2];
-	int r;
-
-	if (one_domain(diff) && a->content == b->content &&
-	    a->inline_at == b->inline_at && cr_id_equal(&a->id, &b->id))
-		return 1;
-	if (one_domain(diff) && a->content == CR_CONTENT_CHUNK &&
-	    b->content == CR_CONTENT_CHUNK)
-		return 0;
-	r = cr_file_open(diff->reader, &diff->side[0].view, a, &older);
-	if (r == 0)
-		r = cr_file_open(diff->reader, &diff->side[1].view, b, &newer);
-	if (r < 0)
-		return r;
-	if (cr_file_hash(older, &hash[0]) && cr_file_hash(newer, &hash[1]))
-		return cr_id_equal(&hash[0], &hash[1]);
-	/* Too sparse to be hashed: with other ids they were cut otherwise. */
-	if (one_domain(diff) && a->content >= CR_CONTENT_LLIST &&
-	    b->content >= CR_CONTENT_LLIST)
-		return 0;
-	return compare_bytes(older, newer, a->size);
-}
-
 static int same_file(const struct cr_diff *diff, const struct cr_diff_node *a,
 		     const struct cr_diff_node *b)
 {
-	if (a->entry->size != b->entry->size)
-		return 0;
-	if (a->entry->size == 0)
-		return 1;
-	return same_content(diff, &a->file, &b->file);
+	const struct cr_file_at older = { &diff->side[0].view, &a->file };
+	const struct cr_file_at newer = { &diff->side[1].view, &b->file };
+
+	return a->entry->size == b->entry->size
+		       ? cr_file_same(diff->reader, &older, &newer)
+		       : 0;
 }
 
 typedef int (*read_fn)(struct cr_reader *reader, const struct cr_view *view,

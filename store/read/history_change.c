@@ -1,81 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What two versions of a history differ in. */
-#include <string.h>
-
 #include "store/base/error.h"
-#include "store/read/file.h"
+#include "store/read/file_same.h"
 #include "store/read/history.h"
-
-enum { WINDOW = 64 << 10 };
 
 static bool one_domain(const struct cr_version *a, const struct cr_version *b)
 {
 	return a->view.domain == b->view.domain;
 }
 
-/* Both have @size bytes.  1 when they are equal, 0 when not. */
-static int compare_bytes(const struct cr_file *a, const struct cr_file *b,
-			 uint64_t size)
-{
-	cr_cleanup(cr_freep) uint8_t *bytes = malloc(2 * (size_t)WINDOW);
-
-	if (!bytes)
-		return -ENOMEM;
-	for (uint64_t at = 0; at < size;) {
-		size_t len = (size_t)cr_min(size - at, (uint64_t)WINDOW);
-		ssize_t n = cr_file_read(a, at, bytes, len);
-		ssize_t m =
-			n < 0 ? 0 : cr_file_read(b, at, bytes + WINDOW, len);
-
-		if (n < 0 || m < 0)
-			return (int)(n < 0 ? n : m);
-		if (n != m || n == 0 ||
-		    memcmp(bytes, bytes + WINDOW, (size_t)n) != 0)
-			return 0;
-		at += (size_t)n;
-	}
-	return 1;
-}
-
-/* Where ids do not tell: 1 when the files hold the same, 0 when not. */
-static int same_bytes(const struct cr_history_reader *by,
-		      const struct cr_version *a, const struct cr_version *b)
-{
-	cr_cleanup(cr_file_closep) struct cr_file *older = NULL;
-	cr_cleanup(cr_file_closep) struct cr_file *newer = NULL;
-	struct cr_id hash[2];
-	int r;
-
-	r = cr_file_open(by->reader, &a->view, &a->file, &older);
-	if (r == 0)
-		r = cr_file_open(by->reader, &b->view, &b->file, &newer);
-	if (r < 0)
-		return r;
-	if (cr_file_hash(older, &hash[0]) && cr_file_hash(newer, &hash[1]))
-		return cr_id_equal(&hash[0], &hash[1]);
-	/* Too sparse to be hashed: with other ids they were cut otherwise. */
-	if (one_domain(a, b) && a->file.content >= CR_CONTENT_LLIST &&
-	    b->file.content >= CR_CONTENT_LLIST)
-		return 0;
-	return compare_bytes(older, newer, a->file.size);
-}
-
 static int same_content(const struct cr_history_reader *by,
 			const struct cr_version *a, const struct cr_version *b)
 {
-	const struct cr_file_ref *x = &a->file, *y = &b->file;
+	const struct cr_file_at x = { &a->view, &a->file };
+	const struct cr_file_at y = { &b->view, &b->file };
 
-	if (a->entry.size != b->entry.size)
-		return 0;
-	if (a->entry.size == 0)
-		return 1;
-	if (one_domain(a, b) && x->content == y->content &&
-	    x->inline_at == y->inline_at && cr_id_equal(&x->id, &y->id))
-		return 1;
-	if (one_domain(a, b) && x->content == CR_CONTENT_CHUNK &&
-	    y->content == CR_CONTENT_CHUNK)
-		return 0;
-	return same_bytes(by, a, b);
+	return a->entry.size == b->entry.size ? cr_file_same(by->reader, &x, &y)
+					      : 0;
 }
 
 static bool same_mtime(const struct cr_version *a, const struct cr_version *b)
