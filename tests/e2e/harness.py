@@ -517,6 +517,15 @@ def write(path, data=b'', **times):
     return path
 
 
+def age(tree):
+    """Make a tree ten seconds older, for those who look at whole seconds."""
+    for path, _, names in os.walk(tree, topdown=False):
+        for name in [*names, '']:
+            entry = os.path.join(path, name).rstrip('/')
+            then = os.lstat(entry).st_mtime_ns - 10 * 10**9
+            os.utime(entry, ns=(then, then), follow_symlinks=False)
+
+
 def settle():
     """Wait until what was written up to now looks as if it holds still.
 

@@ -428,20 +428,11 @@ def test_inode_numbers(repo, tree):
     assert before[0][path('docs')] != before[1][path('docs')]
 
 
-def age(tree):
-    """Make a tree ten seconds older."""
-    for path, _, names in os.walk(tree, topdown=False):
-        for name in [*names, '']:
-            entry = os.path.join(path, name).rstrip('/')
-            then = os.lstat(entry).st_mtime_ns - 10 * 10**9
-            os.utime(entry, ns=(then, then), follow_symlinks=False)
-
-
 def test_ordinary_tools_read_it(repo, tree, tmp_path):
     """cp, tar and rsync out of the mount give the source back."""
     harness.need_programs('rsync', 'tar')
     # rsync leaves the time of a link or pipe whose second is right.
-    age(tree)
+    harness.age(tree)
     repo.backup(tree)
     with repo.mount() as mount:
         top = mount.snapshot()

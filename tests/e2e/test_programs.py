@@ -92,6 +92,7 @@ def test_diff_reads_only_what_changed(repo, tmp_path):
 
 def test_rsync_finds_nothing_to_do_and_then_only_what_changed(repo, tmp_path):
     top = desk(tmp_path / 'desk')
+    harness.age(top)
     copy = tmp_path / 'copy'
     copy.mkdir()
 
