@@ -487,6 +487,27 @@ def ext4_at(folder, size='1G', mkfs=('-O', 'ea_inode', '-N', '200000')):
     image.unlink()
 
 
+def chrooted():
+    """Whether / is no mount point: then it cannot be made private."""
+    lines = pathlib.Path('/proc/self/mountinfo').read_text().splitlines()
+    return all(line.split()[4] != '/' for line in lines)
+
+
+def own_mounts(script, *args):
+    """The argv of a shell script whose mounts are its own."""
+    need_programs('unshare')
+    how = ['--propagation', 'unchanged'] if chrooted() else []
+    return ['unshare', '--mount', *how, 'sh', '-ec', script, *args]
+
+
+def need_user_namespaces():
+    """A chroot has none, and some machines forbid them."""
+    need_programs('unshare')
+    done = run(['unshare', '--user', 'true'], rc=None)
+    if done.returncode != 0:
+        skip_is_failure(f'no user namespace can be made: {done.err}')
+
+
 @contextlib.contextmanager
 def as_nobody(folder):
     """Run programs as nobody: yields keyword arguments for run().

@@ -220,6 +220,7 @@ def in_namespace(repo, path, script, *options, rc=0):
 
 
 def test_a_user_namespace_keeps_nobody_out(repo, tree, tmp_path):
+    harness.need_user_namespaces()
     repo.backup(tree)
     path = tmp_path / 'mnt'
     path.mkdir()
@@ -359,12 +360,11 @@ def test_an_ordinary_user_owns_what_root_backed_up(repo, tmp_path):
             mount = harness.shell(word for word
                                   in mine.mount_argv(path, options)
                                   if word != '-f')
-            done = harness.sh(
-                'unshare', '--mount', 'sh', '-c',
+            done = harness.sh(*harness.own_mounts(
                 f'mount --bind {fuse} /dev/fuse && exec setpriv --reuid=65534 '
                 '--regid=65534 --clear-groups sh -c "$0"',
                 f'{mount} && {{ cat {path}/latest/src/private; r=$?; '
-                f'fusermount3 -u {path}; exit $r; }}', rc=(0, 1))
+                f'fusermount3 -u {path}; exit $r; }}'), rc=(0, 1))
             # Without the option root's 0600 is shut to who mounts.
             assert (done.returncode == 0) == opens, (options, done.err)
             assert done.out == ('p' if opens else '')
@@ -392,9 +392,9 @@ def backup_elsewhere(repo, tmp_path, top):
     for name, text in (('passwd', OTHER_MACHINE), ('group', OTHER_GROUPS)):
         (tmp_path / name).write_text(text)
     backup = harness.shell(repo.argv('backup', '--source', 'src', top))
-    harness.sh('unshare', '--mount', 'sh', '-c',
-               f'mount --bind {tmp_path}/passwd /etc/passwd && '
-               f'mount --bind {tmp_path}/group /etc/group && {backup}')
+    harness.sh(*harness.own_mounts(
+        f'mount --bind {tmp_path}/passwd /etc/passwd && '
+        f'mount --bind {tmp_path}/group /etc/group && {backup}'))
 
 
 def test_owners_by_name(repo, tmp_path):

@@ -445,11 +445,11 @@ def as_installed(script, folder):
 
     A mount namespace of its own, so that it is so for nobody else.
     """
-    harness.need_programs('unshare', 'mount.fuse3')
+    harness.need_programs('mount.fuse3')
     harness.write(folder / 'caprockfs',
                   f'#!/bin/sh\nexec {harness.CAPROCKFS} "$@"\n').chmod(0o755)
-    return harness.sh('unshare', '--mount', 'sh', '-ec',
-                      f'mount --bind {folder} /usr/local/sbin\n{script}')
+    return harness.sh(*harness.own_mounts(
+        f'mount --bind {folder} /usr/local/sbin\n{script}'))
 
 
 def wait_until_gone(path):
@@ -560,7 +560,7 @@ def test_a_mountpoint_that_is_a_descriptor(repo, tree, mnt):
 @pytest.mark.main
 def test_in_a_user_namespace(repo, tree, tmp_path, fuse_for_all):
     """Where one is root of nothing but this."""
-    harness.need_programs('unshare')
+    harness.need_user_namespaces()
     repo.backup(tree)
     argv = repo.mount_argv(tmp_path / 'mnt')
     argv.remove('-f')
