@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -39,6 +40,11 @@ def reachable(build):
     for name in PROGRAMS:
         (folder / name).parent.mkdir()
         shutil.copy2(build / name, folder / name)
+    for name in ('LSAN_OPTIONS', 'TSAN_OPTIONS'):
+        options = os.environ.get(name, '')
+        for file in re.findall('(?:^|:)suppressions=([^:]+)', options):
+            copy = shutil.copy2(file, folder / name)
+            os.environ[name] = options.replace(file, os.fspath(copy))
     for part in (folder, *folder.iterdir()):
         part.chmod(0o755)
     return folder
