@@ -196,6 +196,15 @@ def children(pid):
         return [int(word) for word in file.read().split()]
 
 
+def open_files(pid):
+    """What the descriptors of a process lead to, less those it closes now."""
+    found = []
+    for fd in pathlib.Path(f'/proc/{pid}/fd').iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(fd))
+    return found
+
+
 def status(pid):
     """/proc/PID/status as a dict of strings."""
     with open(f'/proc/{pid}/status', encoding='ascii') as file:

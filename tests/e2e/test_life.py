@@ -97,7 +97,7 @@ def test_the_keeper_can_unmount_and_little_else(repo, tree, tmp_path):
         proc = pathlib.Path(f'/proc/{mount.process.pid}')
         assert b'not for the' not in (proc / 'environ').read_bytes()
         # Nothing of the repository, the state or the mount is open in it.
-        opened = [os.readlink(fd) for fd in (proc / 'fd').iterdir()]
+        opened = harness.open_files(mount.process.pid)
         assert not [name for name in opened
                     if os.fspath(tmp_path) in name or 'fuse' in name]
         assert len(opened) == 5
@@ -137,11 +137,9 @@ def test_an_index_that_is_renewed_is_followed(repo, tree):
         state = next(repo.state.iterdir())
         number = (state / 'db').read_text().split()[0]
 
-        def follows():
-            fds = pathlib.Path(f'/proc/{mount.server}/fd')
-            return [fd for fd in fds.iterdir()
-                    if f'/db.{number}/' in os.readlink(fd)]
-        harness.until(follows, 'the new database is open')
+        harness.until(lambda: [file for file in harness.open_files(mount.server)
+                               if f'/db.{number}/' in file],
+                      'the new database is open')
         compare.assert_equal(tree, mount.snapshot())
         harness.until(lambda: not [name for name in os.listdir(state)
                                    if name.startswith('caprock-')],
