@@ -412,10 +412,11 @@ class Repo:
                 os.fspath(self.path), os.fspath(path)]
 
     @contextlib.contextmanager
-    def mount(self, *options, expect=(), env=None):
+    def mount(self, *options, expect=(), env=None, through=()):
         """Mount; yields a Mount.  @options: words for -o.
 
         The test fails if the daemon says a line that holds no part of @expect.
+        @through: a program, with arguments, that runs what follows them.
         """
         need_root()
         self._mounts += 1
@@ -424,7 +425,8 @@ class Repo:
             self._mounts += 1
             path = self.folder / f'mount{self._mounts}'
         path.mkdir()
-        mount = Mount(self, path, self.mount_argv(path, options), env)
+        argv = [*through, *self.mount_argv(path, options)]
+        mount = Mount(self, path, argv, env)
         mount.expect(*expect)
         try:
             mount.wait_ready()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -71,6 +72,61 @@ def test_the_serving_process_is_confined(repo, tree):
         limits = pathlib.Path(f'/proc/{mount.server}/limits').read_text()
         assert [line.split()[4] for line in limits.splitlines()
                 if line.startswith('Max core file size')] == ['0']
+
+
+LACKS = {
+    'landlock': 'this kernel has no landlock: nothing but modes keeps the '
+                'serving process out of other files',
+    'seccomp': 'this kernel has no seccomp: the serving process keeps all '
+               'system calls',
+}
+
+
+@pytest.mark.main
+@pytest.mark.parametrize('what', [*LACKS, 'both'])
+def test_a_kernel_that_lacks_it(repo, tree, what):
+    """It says so, serves, and the rest holds."""
+    repo.backup(tree)
+    lacking = list(LACKS) if what == 'both' else [what]
+    through = [sys.executable, harness.ROOT / 'tests/e2e/lacking.py', what]
+    with repo.mount(expect=[LACKS[name] for name in lacking],
+                    through=through) as mount:
+        compare.assert_equal(tree, mount.snapshot())
+        for name in lacking:
+            assert sum(LACKS[name] in line for line in mount.lines) == 1
+        for state in everything(mount):
+            assert int(state['CapEff'], 16) == int(state['CapPrm'], 16) == 0
+            assert state['NoNewPrivs'] == '1'
+            # One is that of lacking.py.
+            assert int(state['Seccomp_filters']) == 1 + (
+                'seccomp' not in lacking)
+
+
+@pytest.mark.main
+@pytest.mark.parametrize('how', ['foreground', 'detached'])
+def test_an_ordinary_user_cannot_look_into_it(repo, tree, tmp_path,
+                                              fuse_for_all, how):
+    """Nor can who stole his account: neither process is dumpable, so what
+    /proc tells of it is root's."""
+    repo.backup(tree)
+    secrets = ('mem', 'maps', 'environ', 'fd')
+
+    def owners(pid):
+        return {os.stat(f'/proc/{pid}/{name}').st_uid for name in secrets}
+
+    with living(repo, tmp_path, 'nobody', how) as life:
+        with harness.running(['sleep', '600'], **life.user) as other:
+            harness.until(lambda: owners(other.pid) == {NOBODY},
+                          'what he runs is his')
+        for pid in (life.keeper, life.server):
+            assert harness.status(pid)['Uid'].split() == [str(NOBODY)] * 4
+            assert owners(pid) == {0}
+            for argv in (['cat', f'/proc/{pid}/environ'],
+                         ['ls', f'/proc/{pid}/fd'],
+                         ['cat', f'/proc/{pid}/maps']):
+                done = harness.run(argv, rc=None, **life.user)
+                assert done.returncode != 0 and not done.out
+                assert 'Permission denied' in done.err
 
 
 def read_by_many(mount):
