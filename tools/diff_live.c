@@ -111,7 +111,7 @@ static int open_live(const struct cr_live_place *place, struct level *level)
 	level->live = true;
 	level->st = place->st;
 	if (*place->name != '\0')
-		r = cr_live_open(place->dir, place->name, &place->st,
+		r = cr_live_open(place->dir, place->name, &place->st, NULL,
 				 &level->fd);
 	else
 		r = (level->fd = fcntl(place->dir, F_DUPFD_CLOEXEC, 0)) < 0
@@ -174,7 +174,7 @@ static int pop(struct run *run)
 			r = child->fd < 0
 				    ? -ESTALE
 				    : cr_live_open(child->fd, "..", &parent->st,
-						   &parent->fd);
+						   NULL, &parent->fd);
 	}
 	level_release(child);
 	run->depth--;

@@ -104,7 +104,7 @@ static int open_live(const struct cr_live_place *place, int *fd)
 	int r;
 
 	if (*place->name != '\0')
-		r = cr_live_open(place->dir, place->name, &place->st, fd);
+		r = cr_live_open(place->dir, place->name, &place->st, NULL, fd);
 	else
 		r = (*fd = dup(place->dir)) < 0 ? -errno : 0;
 	return r < 0 ? source_fail(r) : 0;

@@ -21,7 +21,9 @@ int cr_ingest_new(const struct cr_ingest_options *options,
 	ingest->opt = *options;
 	(void)pthread_mutex_init(&ingest->lock, NULL);
 	(void)pthread_mutex_init(&ingest->warn_lock, NULL);
-	(void)pthread_cond_init(&ingest->changed, NULL);
+	(void)pthread_cond_init(&ingest->work, NULL);
+	(void)pthread_cond_init(&ingest->ready, NULL);
+	(void)pthread_cond_init(&ingest->room, NULL);
 	ingest->last_job = &ingest->first_job;
 	ingest->last_event = &ingest->first_event;
 	/* What cannot be told apart is not excluded; both are open. */
@@ -72,7 +74,9 @@ void cr_ingest_free(struct cr_ingest *ingest)
 	free(ingest->failed_why);
 	(void)pthread_mutex_destroy(&ingest->lock);
 	(void)pthread_mutex_destroy(&ingest->warn_lock);
-	(void)pthread_cond_destroy(&ingest->changed);
+	(void)pthread_cond_destroy(&ingest->work);
+	(void)pthread_cond_destroy(&ingest->ready);
+	(void)pthread_cond_destroy(&ingest->room);
 	free(ingest);
 }
 
@@ -98,7 +102,7 @@ void cr_ingest_fail(struct cr_ingest *ingest, int error)
 		ingest->failed = error;
 		ingest->failed_why = strdup(cr_detail());
 	}
-	(void)pthread_cond_broadcast(&ingest->changed);
+	cr_ingest_wake_all(ingest);
 	(void)pthread_mutex_unlock(&ingest->lock);
 }
 
@@ -218,52 +222,6 @@ void cr_ingest_abandon(struct cr_ingest *ingest, struct cr_slice *slice)
 	(void)pthread_mutex_unlock(&ingest->lock);
 }
 
-int cr_ingest_push_job(struct cr_ingest *ingest, struct cr_slice *slice,
-		       size_t first, size_t end)
-{
-	struct cr_job *job = malloc(sizeof(*job));
-
-	if (!job)
-		return -ENOMEM;
-	*job = (struct cr_job){ slice, first, end, NULL };
-	(void)atomic_fetch_add(&slice->dir->openers, 1);
-	(void)pthread_mutex_lock(&ingest->lock);
-	/* Descriptors are bounded here: workers wait for nobody. */
-	while (ingest->queued_jobs >= QUEUED_JOBS && ingest->failed == 0)
-		(void)pthread_cond_wait(&ingest->changed, &ingest->lock);
-	ingest->queued_jobs++;
-	slice->jobs++;
-	*ingest->last_job = job;
-	ingest->last_job = &job->next;
-	(void)pthread_cond_broadcast(&ingest->changed);
-	(void)pthread_mutex_unlock(&ingest->lock);
-	return 0;
-}
-
-int cr_ingest_push_event(struct cr_ingest *ingest, enum cr_event_type type,
-			 struct cr_dirwork *dir, struct cr_slice *slice)
-{
-	struct cr_event *event = malloc(sizeof(*event));
-
-	if (!event) {
-		cr_dirwork_drop(dir);
-		cr_slice_free(slice);
-		return -ENOMEM;
-	}
-	*event = (struct cr_event){ type, dir, slice, NULL };
-	(void)pthread_mutex_lock(&ingest->lock);
-	/* Too far ahead of the encoder: memory is bounded here. */
-	while (ingest->queued_items > QUEUED_ITEMS && ingest->failed == 0)
-		(void)pthread_cond_wait(&ingest->changed, &ingest->lock);
-	if (slice)
-		ingest->queued_items += slice->items;
-	*ingest->last_event = event;
-	ingest->last_event = &event->next;
-	(void)pthread_cond_broadcast(&ingest->changed);
-	(void)pthread_mutex_unlock(&ingest->lock);
-	return 0;
-}
-
 /* ---- Running
  * ---------------------------------------------------------------------------
  */
@@ -299,7 +257,7 @@ static void join(struct cr_ingest *ingest, struct threads *threads)
 {
 	(void)pthread_mutex_lock(&ingest->lock);
 	ingest->walked = true;
-	(void)pthread_cond_broadcast(&ingest->changed);
+	cr_ingest_wake_all(ingest);
 	(void)pthread_mutex_unlock(&ingest->lock);
 	for (unsigned int i = 0; i < threads->workers; i++)
 		(void)pthread_join(threads->worker[i], NULL);

@@ -12,37 +12,6 @@
 #include "store/write/acl_ids.h"
 #include "store/write/ingest_int.h"
 
-/* The next event, its jobs done; NULL at the end or after a failure. */
-static struct cr_event *take_event(struct cr_ingest *ingest)
-{
-	struct cr_event *event;
-
-	(void)pthread_mutex_lock(&ingest->lock);
-	for (;;) {
-		event = ingest->first_event;
-		if (ingest->failed) {
-			event = NULL;
-			break;
-		}
-		if (event && (!event->slice || event->slice->jobs == 0))
-			break;
-		if (!event && ingest->walked)
-			break;
-		(void)pthread_cond_wait(&ingest->changed, &ingest->lock);
-	}
-	if (event) {
-		ingest->first_event = event->next;
-		if (!ingest->first_event)
-			ingest->last_event = &ingest->first_event;
-		if (event->slice) {
-			ingest->queued_items -= event->slice->items;
-			(void)pthread_cond_broadcast(&ingest->changed);
-		}
-	}
-	(void)pthread_mutex_unlock(&ingest->lock);
-	return event;
-}
-
 /* ---- Who owns things ---- */
 
 static int note_id(struct cr_buf *ids, uint32_t id)
@@ -345,7 +314,7 @@ void *cr_ingest_encode(void *arg)
 
 	if (ingest->opt.writer)
 		r = cr_stream_new(ingest->opt.writer, &ingest->stream);
-	while (r == 0 && (event = take_event(ingest))) {
+	while (r == 0 && (event = cr_ingest_take_event(ingest))) {
 		r = handle(ingest, event);
 		cr_dirwork_drop(event->dir);
 		cr_slice_free(event->slice);

@@ -11,12 +11,9 @@
 #include "store/write/ingest.h"
 #include "store/write/live.h"
 
-#define SLICE_ITEMS  1024
-#define JOB_ITEMS    128	/* files a job, at most, */
-#define JOB_BYTES    (8u << 20) /* and bytes, but for a single file */
-#define QUEUED_ITEMS 16384	/* stat'ed, not yet encoded */
-#define QUEUED_JOBS  64		/* each may keep a directory open */
-
+#define SLICE_ITEMS 1024
+#define JOB_ITEMS   128	       /* files a job, at most, */
+#define JOB_BYTES   (8u << 20) /* and bytes, but for a single file */
 /* A directory that is being backed up. */
 struct cr_dirwork {
 	int fd;	      /* owned */
@@ -83,11 +80,13 @@ struct cr_ingest {
 	struct cr_live_stat repository, state; /* never entered */
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;			    /* anything below */
+	pthread_cond_t work;  /* workers wait for a job */
+	pthread_cond_t ready; /* the encoder waits for an event */
+	pthread_cond_t room;  /* the walker waits for either queue */
 	struct cr_job *first_job, **last_job;	    /* under: lock */
 	unsigned int queued_jobs;		    /* under: lock */
 	struct cr_event *first_event, **last_event; /* under: lock */
-	size_t queued_items;			    /* under: lock */
+	size_t queued_items;	    /* under: lock; and events */
 	bool walked;		    /* under: lock; no more jobs or events */
 	struct cr_slice *abandoned; /* owned; under: lock */
 	int failed;		    /* under: lock; the first fatal error */
@@ -127,7 +126,7 @@ static inline void cr_slice_freep(struct cr_slice **slice)
 	cr_slice_free(*slice);
 }
 
-/* Queues.  Pushing takes what is given, also when it fails. */
+/* ingest_queue.c.  Pushing takes what is given, also when it fails. */
 cr_must_check int cr_ingest_push_job(struct cr_ingest *ingest,
 				     struct cr_slice *slice, size_t first,
 				     size_t end);
@@ -135,6 +134,13 @@ cr_must_check int cr_ingest_push_event(struct cr_ingest *ingest,
 				       enum cr_event_type type,
 				       struct cr_dirwork *dir,
 				       struct cr_slice *slice);
+/* The next job; NULL when there will be none.  Finishing frees it. */
+struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest);
+void cr_ingest_finish_job(struct cr_ingest *ingest, struct cr_job *job);
+/* The next event, its jobs done; NULL at the end or after a failure. */
+struct cr_event *cr_ingest_take_event(struct cr_ingest *ingest);
+/* All who wait look again.  Under: lock. */
+void cr_ingest_wake_all(struct cr_ingest *ingest);
 
 /*
  * Keep a slice that will not be encoded until the ingest is freed: workers may

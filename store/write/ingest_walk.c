@@ -279,7 +279,7 @@ static int enter(struct cr_walker *w, struct cr_frame *frame,
 			   &dir);
 	if (r < 0)
 		return r;
-	r = cr_live_open(frame->dir->fd, item->name, &item->st, &dir->fd);
+	r = cr_live_open(frame->dir->fd, item->name, &item->st, NULL, &dir->fd);
 	if (r < 0) {
 		not_entered(w->ingest, frame, item, -r);
 		cr_dirwork_drop(dir);
@@ -373,7 +373,7 @@ static int push_root(struct cr_walker *w, const struct cr_wanted *wanted)
 	root->name = "";
 	r = cr_live_stat(AT_FDCWD, path, &root->st);
 	if (r == 0)
-		r = cr_live_open(AT_FDCWD, path, &root->st, &dir->fd);
+		r = cr_live_open(AT_FDCWD, path, &root->st, NULL, &dir->fd);
 	if (r == 0 && cr_live_is_own_mount(dir->fd))
 		r = -ELOOP;
 	if (r < 0) {

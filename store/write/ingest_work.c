@@ -11,36 +11,6 @@
 #define RETRIES	     2 /* of a file that changes under the reader */
 #define RACY_SECONDS 2
 
-/* The next job; NULL when there will be none. */
-static struct cr_job *take_job(struct cr_ingest *ingest)
-{
-	struct cr_job *job;
-
-	(void)pthread_mutex_lock(&ingest->lock);
-	while (!ingest->first_job && !ingest->walked && ingest->failed == 0)
-		(void)pthread_cond_wait(&ingest->changed, &ingest->lock);
-	job = ingest->failed ? NULL : ingest->first_job;
-	if (job) {
-		ingest->first_job = job->next;
-		if (!ingest->first_job)
-			ingest->last_job = &ingest->first_job;
-		ingest->queued_jobs--;
-		(void)pthread_cond_broadcast(&ingest->changed);
-	}
-	(void)pthread_mutex_unlock(&ingest->lock);
-	return job;
-}
-
-static void finish_job(struct cr_ingest *ingest, struct cr_job *job)
-{
-	cr_dirwork_close(job->slice->dir);
-	(void)pthread_mutex_lock(&ingest->lock);
-	job->slice->jobs--;
-	(void)pthread_cond_broadcast(&ingest->changed);
-	(void)pthread_mutex_unlock(&ingest->lock);
-	free(job);
-}
-
 static bool same_time(const struct cr_time *a, const struct cr_time *b)
 {
 	return a->sec == b->sec && a->nsec == b->nsec;
@@ -171,13 +141,8 @@ static int read_file(struct cr_ingest *ingest, struct cr_ingester *ing,
 {
 	cr_cleanup(cr_closep) int fd = -1;
 	int64_t began = 0;
-	int r = cr_live_open(dir->fd, item->name, &item->st, &fd);
+	int r = cr_live_open(dir->fd, item->name, &item->st, &item->st, &fd);
 
-	if (r < 0) {
-		not_read(ingest, dir, item, -r);
-		return 0;
-	}
-	r = cr_live_stat(fd, "", &item->st);
 	if (r < 0) {
 		not_read(ingest, dir, item, -r);
 		return 0;
@@ -235,10 +200,10 @@ void *cr_ingest_work(void *arg)
 		r = cr_ingester_new(ingest->opt.writer,
 				    &ingest->progress.bytes_read,
 				    ingest->opt.stop, &ing);
-	while (r == 0 && (job = take_job(ingest))) {
+	while (r == 0 && (job = cr_ingest_take_job(ingest))) {
 		if (ing)
 			r = do_job(ingest, ing, job);
-		finish_job(ingest, job);
+		cr_ingest_finish_job(ingest, job);
 	}
 	if (r == 0 && ing)
 		r = cr_stream_flush(cr_ingester_stream(ing));

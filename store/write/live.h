@@ -27,13 +27,16 @@ cr_must_check int cr_live_stat(int fd, const char *name,
 /*
  * Open for reading, without following, blocking or touching the access time.
  * The descriptor must be what @expect says (device, inode, type): -ESTALE when
- * it is not, so that a swap between stat and open is seen.
+ * it is not, so that a swap between stat and open is seen.  What it is goes to
+ * @now, which may be NULL or @expect.
  */
 cr_must_check int cr_live_open(int dir, const char *name,
-			       const struct cr_live_stat *expect, int *fd);
+			       const struct cr_live_stat *expect,
+			       struct cr_live_stat *now, int *fd);
 
 /*
- * All names in @fd, sorted as unsigned bytes, each with its zero byte, in
+ * All names in @fd (whose offset is moved), sorted as unsigned bytes, each with
+ * its zero byte, in
  * @names; their offsets (size_t) in @offsets.  After an error they hold the
  * names that came before it, sorted too.
  */

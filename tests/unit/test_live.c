@@ -168,7 +168,7 @@ static void a_swap_between_stat_and_open_is_seen(void **state)
 		make("it", "as it was");
 		assert_int_equal(cr_live_stat(dir, "it", &st), 0);
 		cases[i].swap();
-		assert_int_equal(cr_live_open(dir, "it", &st, &fd),
+		assert_int_equal(cr_live_open(dir, "it", &st, NULL, &fd),
 				 cases[i].want);
 		if (fd >= 0)
 			assert_int_equal(close(fd), 0);
