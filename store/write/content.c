@@ -7,7 +7,7 @@
 
 #include "store/base/error.h"
 #include "store/codec/chunker.h"
-#include "store/write/list_builder.h"
+#include "store/write/pending.h"
 
 /* Room for the longest chunk and for reading on. */
 #define READ_LEN   (1u << 20)
@@ -17,12 +17,14 @@
 #define STOP_MS 100
 
 struct cr_ingester {
-	struct cr_writer *writer;  /* borrowed */
-	struct cr_stream *stream;  /* owned */
-	atomic_ullong *read_bytes; /* borrowed; may be NULL */
-	const atomic_bool *stop;   /* borrowed; may be NULL */
+	struct cr_writer *writer;   /* borrowed */
+	struct cr_stream *stream;   /* owned */
+	struct cr_pending *pending; /* owned; what it holds lies in @buffer */
+	atomic_ullong *read_bytes;  /* borrowed; may be NULL */
+	const atomic_bool *stop;    /* borrowed; may be NULL */
 	struct cr_gear gear;
 	uint8_t *buffer;  /* owned; BUFFER_LEN */
+	size_t used;	  /* of it, by what is pending */
 	uint8_t *samples; /* owned */
 };
 
@@ -32,13 +34,7 @@ struct job {
 	int fd;
 	bool seekable;
 	enum cr_size_class size_class;
-	uint64_t size; /* where reading ends, if it does not before */
-	struct cr_list_builder list;
-	struct cr_file_hash hash;
-	bool hash_wanted, hash_begun;
-	struct cr_list_item held; /* the first chunk, until there is a second */
-	bool holds;
-	uint32_t items;
+	uint64_t size;	  /* where reading ends, if it does not before */
 	int source_error; /* positive errno */
 	struct cr_stored_content *ret;
 
@@ -67,6 +63,8 @@ int cr_ingester_new(struct cr_writer *writer, atomic_ullong *read_bytes,
 		return -ENOMEM;
 	cr_gear_init(&ing->gear, &cr_writer_domain(writer)->chunker_key);
 	r = cr_stream_new(writer, &ing->stream);
+	if (r == 0)
+		r = cr_pending_new(writer, ing->stream, &ing->pending);
 	if (r < 0)
 		return r;
 	*ret = cr_take(ing);
@@ -77,6 +75,7 @@ void cr_ingester_free(struct cr_ingester *ing)
 {
 	if (!ing)
 		return;
+	cr_pending_free(ing->pending);
 	cr_stream_free(ing->stream);
 	if (ing->buffer)
 		explicit_bzero(ing->buffer, BUFFER_LEN);
@@ -88,6 +87,20 @@ void cr_ingester_free(struct cr_ingester *ing)
 struct cr_stream *cr_ingester_stream(struct cr_ingester *ing)
 {
 	return ing->stream;
+}
+
+int cr_ingester_settle(struct cr_ingester *ing)
+{
+	int r = cr_pending_settle(ing->pending);
+
+	if (r == 0)
+		ing->used = 0;
+	return r;
+}
+
+bool cr_ingester_idle(const struct cr_ingester *ing)
+{
+	return cr_pending_idle(ing->pending);
 }
 
 /* ---- Reading ---- */
@@ -134,116 +147,99 @@ static size_t read_some(struct job *job, uint8_t *to, size_t len,
 	return (size_t)n;
 }
 
-/* Have a longest chunk's worth in the buffer, or all that is left of the run.
- */
-static void fill(struct job *job)
+/* Have room for @len bytes from job->start on: settle what lies before. */
+static int make_room(struct job *job, size_t len)
 {
-	uint8_t *buffer = job->ing->buffer;
+	struct cr_ingester *ing = job->ing;
+	int r;
 
-	if (job->run_over || job->end - job->start >= CR_CHUNK_MAX)
-		return;
-	memmove(buffer, buffer + job->start, job->end - job->start);
+	if (BUFFER_LEN - job->start >= len)
+		return 0;
+	r = cr_ingester_settle(ing);
+	if (r < 0)
+		return r;
+	memmove(ing->buffer, ing->buffer + job->start, job->end - job->start);
 	job->end -= job->start;
 	job->start = 0;
-	while (!job->run_over && job->end < CR_CHUNK_MAX) {
-		uint64_t left = job->run_end - job->read_at;
-		size_t room = BUFFER_LEN - job->end;
-		size_t want = (size_t)cr_min(left, (uint64_t)room);
-		size_t got = want > 0 ? read_some(job, buffer + job->end, want,
-						  job->read_at)
-				      : 0;
+	return 0;
+}
 
+/* Have a longest chunk's worth in the buffer, or all that is left of the run.
+ */
+static int fill(struct job *job)
+{
+	uint64_t left = job->run_end - job->read_at;
+	int r;
+
+	if (job->run_over || job->end - job->start >= CR_CHUNK_MAX)
+		return 0;
+	left += job->end - job->start;
+	r = make_room(job, (size_t)cr_min(left, (uint64_t)CR_CHUNK_MAX));
+	if (r < 0)
+		return r;
+	while (!job->run_over && job->end - job->start < CR_CHUNK_MAX) {
+		size_t room = BUFFER_LEN - job->end;
+		size_t want, got;
+
+		left = job->run_end - job->read_at;
+		want = (size_t)cr_min(left, (uint64_t)room);
+		got = want > 0 ? read_some(job, job->ing->buffer + job->end,
+					   want, job->read_at)
+			       : 0;
 		/* Shorter than it was said to be: what is there is what counts.
 		 */
 		job->run_over = got == 0;
 		job->end += got;
 		job->read_at += got;
 	}
+	return 0;
 }
 
-/* ---- Items of the list ---- */
+/* ---- Parts ---- */
 
-static int flush_held(struct job *job)
+static int add_chunk(struct job *job, size_t len)
 {
-	if (!job->holds)
-		return 0;
-	job->holds = false;
-	return cr_list_builder_add(&job->list, &job->held);
-}
+	struct cr_ingester *ing = job->ing;
+	int r = cr_pending_chunk(ing->pending, ing->buffer + job->start, len);
 
-static int add_item(struct job *job, const struct cr_list_item *item)
-{
-	int r;
-
-	job->ret->size += item->len;
-	if (!item->hole)
-		job->ret->data_bytes += item->len;
-	if (job->items++ == 0) {
-		job->held = *item;
-		job->holds = true;
-		return 0;
-	}
-	r = flush_held(job);
-	return r < 0 ? r : cr_list_builder_add(&job->list, item);
-}
-
-static int add_chunk(struct job *job, const uint8_t *bytes, size_t len)
-{
-	struct cr_list_item item = { .len = len };
-	bool more = !(job->run_over && job->start + len == job->end &&
-		      job->run_end >= job->size);
-	int r;
-
-	/* A file of one chunk has no list and needs no hash of its own. */
-	if (job->hash_wanted && (job->hash_begun || more)) {
-		if (!job->hash_begun)
-			cr_file_hash_init(&job->hash);
-		job->hash_begun = true;
-		cr_file_hash_update(&job->hash, bytes, len);
-	}
-	r = cr_stream_put(job->ing->stream, CR_CHUNK_DATA,
-			  (struct cr_piece){ bytes, len },
-			  job->size_class == CR_CLASS_64K, &item.id);
-	return r < 0 ? r : add_item(job, &item);
+	if (r < 0)
+		return r;
+	job->ret->size += len;
+	job->ret->data_bytes += len;
+	job->start += len;
+	ing->used = job->start;
+	return 0;
 }
 
 static int add_hole(struct job *job, uint64_t len)
 {
-	struct cr_list_item item = { .len = len, .hole = true };
-
 	if (len == 0)
 		return 0;
-	if (job->hash_wanted) {
-		if (!job->hash_begun)
-			cr_file_hash_init(&job->hash);
-		job->hash_begun = true;
-		cr_file_hash_zeros(&job->hash, len);
-	}
-	return add_item(job, &item);
+	job->ret->size += len;
+	return cr_pending_hole(job->ing->pending, len);
 }
 
-/* Cut and store the data run [offset, end). */
+/* Cut the data run [offset, end). */
 static int ingest_run(struct job *job, uint64_t offset, uint64_t end)
 {
 	job->read_at = offset;
 	job->run_end = end;
-	job->start = job->end = 0;
+	job->start = job->end = job->ing->used;
 	job->run_over = false;
 	for (;;) {
-		const uint8_t *at;
 		size_t len;
-		int r;
+		int r = fill(job);
 
-		fill(job);
-		if (job->source_error || job->start == job->end)
-			return 0;
-		at = job->ing->buffer + job->start;
-		len = cr_chunk_cut(&job->ing->gear, job->size_class, at,
-				   job->end - job->start);
-		r = add_chunk(job, at, len);
 		if (r < 0)
 			return r;
-		job->start += len;
+		if (job->source_error || job->start == job->end)
+			return 0;
+		len = cr_chunk_cut(&job->ing->gear, job->size_class,
+				   job->ing->buffer + job->start,
+				   job->end - job->start);
+		r = add_chunk(job, len);
+		if (r < 0)
+			return r;
 	}
 }
 
@@ -321,30 +317,6 @@ static int ingest_sparse(struct job *job)
  * ----------------------------------------------------------------------------------
  */
 
-static int finish(struct job *job)
-{
-	struct cr_stored_content *ret = job->ret;
-	struct cr_id hash;
-	int r;
-
-	ret->size_class = (uint8_t)job->size_class;
-	if (job->items == 0)
-		return 0;
-	if (job->items == 1 && !job->held.hole) {
-		ret->content = CR_CONTENT_CHUNK;
-		ret->id = job->held.id;
-		return 0;
-	}
-	r = flush_held(job);
-	if (r < 0)
-		return r;
-	if (job->hash_begun)
-		hash = cr_file_hash_final(&job->hash);
-	return cr_list_builder_finish(&job->list,
-				      job->hash_begun ? &hash : NULL,
-				      &ret->content, &ret->id);
-}
-
 static int ingest_tiny(struct job *job)
 {
 	size_t got = 0;
@@ -381,28 +353,28 @@ static bool incompressible(struct job *job)
 
 static int ingest(struct job *job, uint8_t previous)
 {
+	struct cr_pending *pending = job->ing->pending;
 	uint64_t from = 0, to = job->size;
+	bool sparse;
 	int r;
 
 	if (job->seekable && job->size > 0)
 		next_run(job, 0, &from, &to);
-	if (job->seekable && from == 0 && to == job->size &&
-	    job->size <= CR_INLINE_MAX)
+	sparse = from > 0 || to < job->size;
+	if (job->seekable && !sparse && job->size <= CR_INLINE_MAX)
 		return ingest_tiny(job);
 	job->size_class =
 		!job->seekable
 			? CR_CLASS_16K
 			: cr_class_of(job->size, incompressible(job), previous);
-	job->hash_wanted = true;
-	if (from == 0 && to == job->size) {
-		r = ingest_run(job, 0, job->size);
-	} else {
-		job->hash_wanted = hash_pays(job);
-		r = ingest_sparse(job);
-	}
-	if (r < 0 || job->source_error)
-		return r;
-	return finish(job);
+	job->ret->size_class = (uint8_t)job->size_class;
+	r = cr_pending_begin(pending, job->ret, !sparse || hash_pays(job));
+	if (r == 0)
+		r = sparse ? ingest_sparse(job) : ingest_run(job, 0, job->size);
+	if (r == 0 && !job->source_error)
+		r = cr_pending_end(pending);
+	cr_pending_drop(pending); /* unless it ended */
+	return r;
 }
 
 static int run(struct job *job, uint8_t previous, int *source_error)
@@ -410,9 +382,7 @@ static int run(struct job *job, uint8_t previous, int *source_error)
 	int r;
 
 	*job->ret = (struct cr_stored_content){ 0 };
-	cr_list_builder_init(&job->list, job->ing->writer);
 	r = ingest(job, previous);
-	cr_list_builder_release(&job->list);
 	*source_error = job->source_error;
 	return r;
 }
@@ -434,6 +404,7 @@ int cr_ingest_stream(struct cr_ingester *ing, int fd,
 	struct job job = {
 		.ing = ing, .fd = fd, .size = INT64_MAX, .ret = ret
 	};
+	int r = run(&job, 0, source_error);
 
-	return run(&job, 0, source_error);
+	return r < 0 ? r : cr_ingester_settle(ing);
 }

@@ -42,6 +42,15 @@ void cr_ingester_free(struct cr_ingester *ing);
 struct cr_stream *cr_ingester_stream(struct cr_ingester *ing);
 
 /*
+ * Files are stored some at a time: what cr_ingest_file() says of one, but for
+ * its sizes, is true once all that waits was settled; and @ret must stay where
+ * it is until then.  Errors: the writer's.
+ */
+cr_must_check int cr_ingester_settle(struct cr_ingester *ing);
+/* Whether nothing waits. */
+bool cr_ingester_idle(const struct cr_ingester *ing);
+
+/*
  * Store a regular file of @size bytes (as fstat() just said).  @previous is the
  * class it had, or 0.  A read error of the source goes to *@source_error (a
  * positive errno; then @ret is not set) and the return value is 0: a negative
@@ -52,7 +61,7 @@ cr_must_check int cr_ingest_file(struct cr_ingester *ing, int fd, uint64_t size,
 				 struct cr_stored_content *ret,
 				 int *source_error);
 
-/* Store what @fd, a pipe, gives until it ends. */
+/* Store what @fd, a pipe, gives until it ends.  Nothing waits afterwards. */
 cr_must_check int cr_ingest_stream(struct cr_ingester *ing, int fd,
 				   struct cr_stored_content *ret,
 				   int *source_error);

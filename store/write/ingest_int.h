@@ -134,8 +134,11 @@ cr_must_check int cr_ingest_push_event(struct cr_ingest *ingest,
 				       enum cr_event_type type,
 				       struct cr_dirwork *dir,
 				       struct cr_slice *slice);
-/* The next job; NULL when there will be none.  Finishing frees it. */
-struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest);
+/*
+ * The next job; NULL when there will be none or, without @wait, when there is
+ * none now.  Finishing frees it: all that it was to find out is there.
+ */
+struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest, bool wait);
 void cr_ingest_finish_job(struct cr_ingest *ingest, struct cr_job *job);
 /* The next event, its jobs done; NULL at the end or after a failure. */
 struct cr_event *cr_ingest_take_event(struct cr_ingest *ingest);

@@ -45,12 +45,13 @@ int cr_ingest_push_job(struct cr_ingest *ingest, struct cr_slice *slice,
 	return 0;
 }
 
-struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest)
+struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest, bool wait)
 {
 	struct cr_job *job;
 
 	(void)pthread_mutex_lock(&ingest->lock);
-	while (!ingest->first_job && !ingest->walked && ingest->failed == 0)
+	while (wait && !ingest->first_job && !ingest->walked &&
+	       ingest->failed == 0)
 		(void)pthread_cond_wait(&ingest->work, &ingest->lock);
 	job = ingest->failed ? NULL : ingest->first_job;
 	if (job) {

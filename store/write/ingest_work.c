@@ -10,6 +10,7 @@
 
 #define RETRIES	     2 /* of a file that changes under the reader */
 #define RACY_SECONDS 2
+#define JOBS_KEPT    8 /* each keeps a directory open */
 
 static bool same_time(const struct cr_time *a, const struct cr_time *b)
 {
@@ -148,6 +149,10 @@ static int read_file(struct cr_ingest *ingest, struct cr_ingester *ing,
 		return 0;
 	}
 	for (int tries = 0; tries <= RETRIES; tries++) {
+		/* What waits would be written over what is read now. */
+		r = tries > 0 ? cr_ingester_settle(ing) : 0;
+		if (r < 0)
+			return r;
 		began = now();
 		r = read_once(ingest, ing, dir, item, fd);
 		if (r != 0)
@@ -189,25 +194,67 @@ static int do_job(struct cr_ingest *ingest, struct cr_ingester *ing,
 	return 0;
 }
 
+/*
+ * Jobs that are done but for ids that wait: some are kept, so that the ids of
+ * small directories, too, are made many at a time.
+ */
+struct kept {
+	struct cr_job *job[JOBS_KEPT];
+	size_t jobs;
+};
+
+static int settle(struct cr_ingest *ingest, struct cr_ingester *ing,
+		  struct kept *kept)
+{
+	int r = ing ? cr_ingester_settle(ing) : 0;
+
+	if (r < 0)
+		cr_ingest_fail(ingest, r); /* before the encoder goes on */
+	while (kept->jobs > 0)
+		cr_ingest_finish_job(ingest, kept->job[--kept->jobs]);
+	return r;
+}
+
+static int work(struct cr_ingest *ingest, struct cr_ingester *ing,
+		struct kept *kept)
+{
+	struct cr_job *job;
+	int r = 0;
+
+	while (r == 0) {
+		/* Nobody may wait for what waits here. */
+		job = cr_ingest_take_job(ingest, kept->jobs == 0);
+		if (job) {
+			kept->job[kept->jobs++] = job;
+			r = ing ? do_job(ingest, ing, job) : 0;
+		} else if (kept->jobs == 0) {
+			return 0;
+		}
+		if (r == 0 && (!job || kept->jobs == JOBS_KEPT || !ing ||
+			       cr_ingester_idle(ing)))
+			r = settle(ingest, ing, kept);
+	}
+	return r;
+}
+
 void *cr_ingest_work(void *arg)
 {
 	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing = NULL;
 	struct cr_ingest *ingest = arg;
-	struct cr_job *job;
+	struct kept kept = { .jobs = 0 };
 	int r = 0;
 
 	if (ingest->opt.writer)
 		r = cr_ingester_new(ingest->opt.writer,
 				    &ingest->progress.bytes_read,
 				    ingest->opt.stop, &ing);
-	while (r == 0 && (job = cr_ingest_take_job(ingest))) {
-		if (ing)
-			r = do_job(ingest, ing, job);
-		cr_ingest_finish_job(ingest, job);
-	}
+	if (r == 0)
+		r = work(ingest, ing, &kept);
 	if (r == 0 && ing)
 		r = cr_stream_flush(cr_ingester_stream(ing));
 	if (r < 0)
 		cr_ingest_fail(ingest, r);
+	while (kept.jobs > 0)
+		cr_ingest_finish_job(ingest, kept.job[--kept.jobs]);
 	return NULL;
 }

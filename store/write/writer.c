@@ -213,16 +213,13 @@ int cr_stream_flush(struct cr_stream *stream)
 	return 0;
 }
 
-int cr_stream_put(struct cr_stream *stream, enum cr_chunk_type type,
-		  struct cr_piece bytes, bool apart, struct cr_id *id)
+int cr_stream_put_as(struct cr_stream *stream, enum cr_chunk_type type,
+		     const struct cr_id *id, struct cr_piece bytes, bool apart)
 {
 	struct cr_writer *writer = stream->writer;
 	struct cr_open_block *block = &stream->block[apart];
-	int r;
+	int r = cr_dedup_claim(writer->dedup, type, id, NULL);
 
-	*id = cr_chunk_id(&writer->domain->id_key, type, bytes.bytes,
-			  bytes.len);
-	r = cr_dedup_claim(writer->dedup, type, id, NULL);
 	if (r < 0)
 		return r;
 	(void)atomic_fetch_add(r ? &writer->chunks_known : &writer->chunks_new,
@@ -233,6 +230,14 @@ int cr_stream_put(struct cr_stream *stream, enum cr_chunk_type type,
 	if (r == 0 && cr_open_block_full(block, CR_BLOCK_DATA_TARGET))
 		r = cr_packer_put(writer->data, block, stream->comp);
 	return r;
+}
+
+int cr_stream_put(struct cr_stream *stream, enum cr_chunk_type type,
+		  struct cr_piece bytes, bool apart, struct cr_id *id)
+{
+	*id = cr_chunk_id(&stream->writer->domain->id_key, type, bytes.bytes,
+			  bytes.len);
+	return cr_stream_put_as(stream, type, id, bytes, apart);
 }
 
 /* ---- Metadata ---- */

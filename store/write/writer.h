@@ -50,6 +50,11 @@ cr_must_check int cr_stream_flush(struct cr_stream *stream);
 cr_must_check int cr_stream_put(struct cr_stream *stream,
 				enum cr_chunk_type type, struct cr_piece bytes,
 				bool apart, struct cr_id *id);
+/* The same, of a chunk whose id is known. */
+cr_must_check int cr_stream_put_as(struct cr_stream *stream,
+				   enum cr_chunk_type type,
+				   const struct cr_id *id,
+				   struct cr_piece bytes, bool apart);
 
 /*
  * Store a metadata object unless it is known.  Any thread.  @where tells where

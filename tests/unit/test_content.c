@@ -65,20 +65,20 @@ static int make_sparse(const struct run *run, size_t runs, uint64_t size)
 	return fd;
 }
 
-/* Store the file at @fd; a reader finds it after a flush. */
-static struct cr_stored_content store(int fd, uint64_t size)
+/* Store the file at @fd; it is known and a reader finds it after a flush. */
+static void store(int fd, uint64_t size, struct cr_stored_content *ret)
 {
-	struct cr_stored_content stored;
 	int source_error = 0;
 
-	session_ok(cr_ingest_file(ing, fd, size, 0, &stored, &source_error));
+	session_ok(cr_ingest_file(ing, fd, size, 0, ret, &source_error));
 	assert_int_equal(source_error, 0);
-	assert_int_equal(stored.size, size);
-	return stored;
+	assert_int_equal(ret->size, size);
 }
 
 static void flush(void)
 {
+	session_ok(cr_ingester_settle(ing));
+	assert_true(cr_ingester_idle(ing));
 	session_ok(cr_stream_flush(cr_ingester_stream(ing)));
 	session_ok(cr_writer_flush(ses.writer));
 }
@@ -230,7 +230,7 @@ static void bytes_holes_and_hash_come_back(void **state)
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
 		fds[i] =
 			make_sparse(cases[i].run, cases[i].runs, cases[i].size);
-		stored[i] = store(fds[i], cases[i].size);
+		store(fds[i], cases[i].size, &stored[i]);
 	}
 	flush();
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
@@ -273,7 +273,7 @@ static void many_runs_make_a_tree_of_lists(void **state)
 	for (uint32_t i = 0; i < RUNS; i++)
 		run[i] = (struct run){ STEP * i, 4 * K };
 	fd = make_sparse(run, RUNS, (uint64_t)STEP * RUNS);
-	stored = store(fd, (uint64_t)STEP * RUNS);
+	store(fd, (uint64_t)STEP * RUNS, &stored);
 	flush();
 	assert_int_equal(stored.content, CR_CONTENT_LNODE);
 	assert_int_equal(stored.data_bytes, RUNS * 4 * K);
@@ -294,10 +294,10 @@ static void the_same_file_again_stores_nothing(void **state)
 	int fd = make_sparse(&run, 1, run.len);
 
 	(void)state;
-	first = store(fd, run.len);
+	store(fd, run.len, &first);
 	flush();
 	cr_writer_get_stats(ses.writer, &before);
-	again = store(fd, run.len);
+	store(fd, run.len, &again);
 	flush();
 	cr_writer_get_stats(ses.writer, &after);
 	assert_int_equal(after.chunks_new, before.chunks_new);
@@ -328,7 +328,7 @@ static void the_hash_is_left_out_where_holes_are_most_of_it(void **state)
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
 		size[i] = run.len + cases[i].holes;
 		fds[i] = make_sparse(&run, 1, size[i]);
-		stored[i] = store(fds[i], size[i]);
+		store(fds[i], size[i], &stored[i]);
 	}
 	flush();
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
@@ -391,6 +391,7 @@ static void a_file_that_became_shorter_has_no_more_data_than_it_has(
 					  &source_error));
 		assert_int_equal(source_error, 0);
 		assert_int_equal(stored.data_bytes, sizes[i]);
+		session_ok(cr_ingester_settle(ing));
 		assert_int_equal(close(fd), 0);
 	}
 }
@@ -407,6 +408,35 @@ static void what_the_source_refuses_is_its_own_error(void **state)
 	session_ok(cr_ingest_file(ing, fd, 100, 0, &stored, &source_error));
 	assert_int_equal(source_error, EISDIR);
 	assert_int_equal(close(fd), 0);
+	session_ok(cr_ingester_settle(ing));
+}
+
+/* One that waits longest is hashed in parts, and some fill all places. */
+static void files_that_wait_together_are_told_apart(void **state)
+{
+	enum { FILES = 300, STEP = 3001 };
+	static struct cr_stored_content stored[FILES];
+	static int fds[FILES];
+
+	(void)state;
+	for (uint32_t i = 0; i < FILES; i++) {
+		uint32_t len =
+			i % 50 == 7 ? 900 * K + i : 300 + i * STEP % 30000;
+		struct run run = { 0, len };
+
+		fds[i] = make_sparse(&run, 1, len);
+		store(fds[i], len, &stored[i]);
+	}
+	flush();
+	for (uint32_t i = 0; i < FILES; i++) {
+		struct cr_file *file = open_stored(&stored[i]);
+
+		assert_same_range(file, fds[i], 0, 1 << 20);
+		if (stored[i].content >= CR_CONTENT_LLIST)
+			assert_same_hash(file, fds[i]);
+		cr_file_close(file);
+		assert_int_equal(close(fds[i]), 0);
+	}
 }
 
 /* ---- Lists alone ----------------------------------------------------------
@@ -486,12 +516,14 @@ static void a_list_that_does_not_add_up_is_refused(void **state)
 {
 	static const struct run run = { 0, 1000 * K };
 	int fd = make_sparse(&run, 1, run.len);
-	struct cr_stored_content stored = store(fd, run.len);
+	struct cr_stored_content stored;
 	struct cr_file *file = NULL;
-	struct cr_file_ref ref = session_file_ref(&stored);
+	struct cr_file_ref ref;
 
 	(void)state;
+	store(fd, run.len, &stored);
 	flush();
+	ref = session_file_ref(&stored);
 	ref.size++;
 	assert_int_equal(cr_file_open(look.reader, &look.view, &ref, &file),
 			 -CR_ECORRUPT);
@@ -510,6 +542,7 @@ int main(void)
 		cmocka_unit_test(
 			a_file_that_became_shorter_has_no_more_data_than_it_has),
 		cmocka_unit_test(what_the_source_refuses_is_its_own_error),
+		cmocka_unit_test(files_that_wait_together_are_told_apart),
 		cmocka_unit_test(a_list_of_any_length_gives_its_items_back),
 		cmocka_unit_test(a_list_that_does_not_add_up_is_refused),
 	};
