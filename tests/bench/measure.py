@@ -26,11 +26,11 @@ class Failure(Exception):
 
 @dataclasses.dataclass
 class Sample:
-    """One measurement: seconds, seconds, and bytes."""
-    wall: float
-    cpu: float       # user and system, with all children and daemons
-    memory: int      # the peak; of a mounted file system, of its daemon
-    size: int | None = None
+    """One measurement: seconds, seconds, and bytes; None: not asked."""
+    wall: float | None = None
+    cpu: float | None = None   # user and system, with children and daemons
+    memory: int | None = None  # the peak; of a file system, of its daemon
+    size: int | None = None    # of the repository
 
 
 def tail(log):

@@ -7,7 +7,7 @@ formatter=clang-format
 if command -v clang-format-14 >/dev/null; then
 	formatter=clang-format-14
 fi
-files=$(find store fs tools tests/unit tests/fuzz -name '*.[ch]')
+files=$(find store fs tools tests/unit tests/fuzz tests/bench -name '*.[ch]')
 if [ -z "$files" ]; then
 	echo "no C file found"
 	exit 1

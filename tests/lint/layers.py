@@ -25,7 +25,7 @@ OWNER = {
     'cmocka.h': ['tests/'],
     'fuse.h': ['fs/'],
     'fuse_common.h': ['fs/'],
-    'fuse_lowlevel.h': ['fs/', 'tests/unit/test_figures',
+    'fuse_lowlevel.h': ['fs/', 'tests/bench/memfs', 'tests/unit/test_figures',
                          'tests/unit/test_ops'],
     'fuse_opt.h': ['fs/'],
     'jansson.h': ['fs/', 'tools/', 'tests/'],

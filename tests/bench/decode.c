@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/base/error.h"
+#include "store/codec/compress.h"
+#include "store/codec/list.h"
+#include "tests/bench/store.h"
+
+/*
+ * The linker puts this in the place of cr_open() (--wrap): the floor is what
+ * libsodium takes, whatever engine the codec has.
+ */
+int __wrap_cr_open(const struct cr_key *key, const struct cr_nonce *nonce,
+		   struct cr_piece ad, void *bytes, size_t len,
+		   const struct cr_tag *tag);
+
+int __wrap_cr_open(const struct cr_key *key, const struct cr_nonce *nonce,
+		   struct cr_piece ad, void *bytes, size_t len,
+		   const struct cr_tag *tag)
+{
+	static const uint8_t zero[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
+	struct cr_key cipher;
+	int r;
+
+	cr_kdf(key, "seal-key", &(struct cr_piece)CR_PIECE(nonce), 1, &cipher);
+	r = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+		bytes, NULL, bytes, len, tag->bytes, ad.bytes, ad.len, zero,
+		cipher.bytes);
+	return r == 0 ? 0 : -CR_EAUTH;
+}
+
+struct decode {
+	struct cr_repo *repo;	  /* owned */
+	struct cr_reader *reader; /* owned */
+	struct cr_snapshots set;
+	struct cr_found found;
+	struct cr_file *file; /* owned */
+	struct cr_view view;
+	struct cr_buf blocks; /* struct cr_hint, of slot 0 */
+};
+
+static void decode_release(struct decode *d)
+{
+	cr_buf_release(&d->blocks);
+	cr_file_close(d->file);
+	cr_found_release(&d->found);
+	cr_reader_free(d->reader);
+	cr_snapshots_release(&d->set);
+	cr_repo_close(d->repo);
+}
+
+static int take_run(void *arg, const struct cr_list_item *run)
+{
+	struct decode *d = arg;
+	struct cr_hint at;
+	int r;
+
+	if (run->hole)
+		return 0;
+	r = cr_reader_locate(d->reader, &d->view, CR_CHUNK_DATA, &run->id, NULL,
+			     &at);
+	if (r < 0)
+		return r;
+	at.slot = 0;
+	cr_buf_put(&d->blocks, &at, sizeof(at));
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct cr_hint));
+}
+
+static int open_file(struct decode *d, char **argv)
+{
+	const struct cr_snapshot *newest = NULL;
+	int r = bench_open(argv[0], argv[1], &d->repo);
+
+	if (r >= 0)
+		r = cr_reader_new(d->repo, NULL, 64u << 20, &d->reader);
+	if (r >= 0)
+		r = cr_snapshots_update(d->repo, NULL, &d->set);
+	if (r >= 0)
+		r = cr_snapshots_find(&d->set, "latest", &newest);
+	if (r >= 0)
+		r = cr_view_init(d->repo, newest, &d->view);
+	if (r >= 0)
+		r = cr_lookup(d->reader, &d->view, newest, argv[2], &d->found);
+	if (r >= 0)
+		r = cr_file_open(d->reader, &d->view, &d->found.file, &d->file);
+	return r;
+}
+
+/* Read each block of @hint, of which equal ones stand together. */
+static int decode_all(const struct cr_repo *repo, const struct cr_hint *hint,
+		      size_t count, uint64_t *bytes, size_t *blocks)
+{
+	cr_cleanup(cr_pack_closep) struct cr_pack *pack = NULL;
+	struct cr_decompressor *dec = NULL;
+	struct cr_uid of = { 0 };
+	int r = cr_decompressor_new(&dec);
+
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		cr_cleanup(cr_block_freep) struct cr_block *block = NULL;
+
+		if (i > 0 && compare(&hint[i], &hint[i - 1]) == 0)
+			continue;
+		if (!pack || !cr_uid_equal(&of, &hint[i].pack)) {
+			cr_pack_close(pack);
+			pack = NULL;
+			of = hint[i].pack;
+			r = cr_pack_open(repo, CR_PACK_DATA, &of, &pack);
+		}
+		if (r >= 0)
+			r = cr_pack_read(pack, hint[i].block, dec, &block);
+		if (r >= 0) {
+			*bytes += block->raw_len;
+			(*blocks)++;
+		}
+	}
+	cr_decompressor_free(dec);
+	return r;
+}
+
+int bench_decode(char **argv)
+{
+	cr_cleanup(decode_release) struct decode d = { 0 };
+	double wall = 0, cpu = 0;
+	uint64_t bytes = 0;
+	size_t count, blocks = 0;
+	int r = open_file(&d, argv);
+
+	if (r >= 0)
+		r = cr_file_each_run(d.file, take_run, &d);
+	if (r >= 0)
+		r = cr_buf_error(&d.blocks);
+	/* Twice: the first time brings the packs into memory. */
+	for (int i = 0; r >= 0 && i < 2; i++) {
+		struct cr_hint *hint = (void *)d.blocks.bytes;
+
+		count = d.blocks.len / sizeof(*hint);
+		qsort(hint, count, sizeof(*hint), compare);
+		bytes = blocks = 0;
+		wall = bench_seconds(CLOCK_MONOTONIC);
+		cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
+		r = decode_all(d.repo, hint, count, &bytes, &blocks);
+		wall = bench_seconds(CLOCK_MONOTONIC) - wall;
+		cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	}
+	if (r < 0)
+		return bench_fail(r, argv[2]);
+	(void)printf("{\"wall\": %.6f, \"cpu\": %.6f, \"bytes\": %" PRIu64
+		     ", \"blocks\": %zu}\n",
+		     wall, cpu, bytes, blocks);
+	return 0;
+}
