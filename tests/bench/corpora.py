@@ -1,7 +1,7 @@
-"""The trees that are backed up, by name."""
+"""The trees that are backed up, by name, the most important first."""
 import fetched
 import made
 
 CORPORA = {corpus.name: corpus for corpus in (
-    fetched.Kernel, made.Media, made.Database, made.Records, fetched.Tars,
-    fetched.Disk)}
+    fetched.Kernel, made.Database, made.Records, fetched.Tars, fetched.Disk,
+    made.Media)}

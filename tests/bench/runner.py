@@ -26,11 +26,15 @@ class Plan:
     seconds: float
     budget: float = None
 
-    def again(self, runs, took):
+    # Of rows that are about memory alone, which hardly varies.
+    most_of_memory: int = 1
+
+    def again(self, runs, took, most=None):
         """Whether there is to be another run after so many seconds."""
         if runs < self.least:
             return True
-        return runs < self.most and took * (runs + 1) / runs <= self.seconds
+        return (runs < (most or self.most) and
+                took * (runs + 1) / runs <= self.seconds)
 
 
 def census(corpus):
@@ -139,6 +143,9 @@ class Runner:
                    for name in ([FLOOR] if row.floor else []) +
                    [tool.name for tool in tools]}
         began = time.monotonic()
+        most = self.plan.most
+        if row.stage == len(rows.STAGES) - 1:
+            most = min(most, self.plan.most_of_memory)
         runs = 0
         more = True
         while more:
@@ -146,11 +153,11 @@ class Runner:
             after = time.monotonic() - began
             last = row.keeps and runs > 0 and not self.plan.again(
                 runs + 1, after * (runs + 1) / runs)
-            last = last or (row.keeps and self.plan.most == 1)
+            last = last or (row.keeps and most == 1)
             self._once(bench, row, tools, results, last)
             runs += 1
             more = (not last if row.keeps else
-                    self.plan.again(runs, time.monotonic() - began))
+                    self.plan.again(runs, time.monotonic() - began, most))
         if row.keeps:
             bench.stored = row.version
         for result in results.values():
