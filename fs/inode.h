@@ -116,6 +116,10 @@ uint64_t cr_node_parent_ino(const struct cr_node *node);
 const struct cr_snapshot *cr_node_snapshot(const struct cr_node *node);
 struct cr_view cr_node_view(const struct cr_node *node);
 void cr_node_file_ref(const struct cr_node *node, struct cr_file_ref *ret);
+/* Of what lies on a page: the node of its directory, and its ordinal there. */
+uint64_t cr_node_place(const struct cr_node *node, uint64_t *ordinal);
+/* Likewise: whether it is the last one of its page. */
+bool cr_node_is_last(const struct cr_node *node);
 /* Append its path within the snapshot, "/" for the root. */
 void cr_node_path(const struct cr_node *node, struct cr_buf *out);
 

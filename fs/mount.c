@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/ahead.h"
 #include "fs/mountpoint.h"
 #include "fs/show.h"
 #include "store/base/error.h"
@@ -310,6 +311,9 @@ static int make_tables(struct cr_mount *mount)
 	if (r == 0)
 		r = cr_files_new(mount->reader, share(mount, SHARE_FILES),
 				 &mount->files);
+	if (r == 0)
+		r = cr_ahead_new(mount, share(mount, SHARE_BLOCKS),
+				 &mount->ahead);
 	return r < 0 ? r : make_past(mount);
 }
 
@@ -372,6 +376,7 @@ void cr_mount_close(struct cr_mount *mount)
 {
 	if (!mount)
 		return;
+	cr_ahead_free(mount->ahead);
 	cr_show_free(mount->show);
 	cr_files_free(mount->files);
 	cr_past_free(mount->past);

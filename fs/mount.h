@@ -18,6 +18,7 @@
 #include "fs/status.h"
 #include "store/read/snapshots.h"
 
+struct cr_ahead;
 struct cr_figures;
 struct cr_index;
 struct cr_repo;
@@ -38,6 +39,7 @@ struct cr_mount {
 	struct cr_files *files;
 	struct cr_show *show;
 	struct cr_past *past;
+	struct cr_ahead *ahead;
 	struct cr_snapshots snapshots; /* of whoever refreshes */
 	bool listed;		       /* likewise: once at least */
 	bool shut_out;		       /* likewise: our key was revoked */

@@ -73,6 +73,17 @@ uint64_t cr_node_parent_ino(const struct cr_node *node)
 	return node->page ? node->shelf->folder->ino : 0;
 }
 
+uint64_t cr_node_place(const struct cr_node *node, uint64_t *ordinal)
+{
+	*ordinal = node->shelf->first + node->index;
+	return node->shelf->folder->node;
+}
+
+bool cr_node_is_last(const struct cr_node *node)
+{
+	return node->index + 1 == node->shelf->entries;
+}
+
 static size_t put_before(uint8_t *at, const void *name, size_t len)
 {
 	memcpy(at - len, name, len);

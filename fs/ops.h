@@ -11,6 +11,9 @@
  *	inodes.lock	shelves, folders, lookup counts (inode.c, shelf.c)
  *	cache shards	pages, open files, blocks, packs (store/read/cache.c)
  *	damage.lock	which places were told of (damage.c)
+ *	walks.lock	who goes through directories (walk.c)
+ *	streams.lock	who reads large files (stream.c)
+ *	ahead.lock	what is to be read before it is asked for (ahead.c)
  *
  * State is found by node id and never by file handle: where the kernel supports
  * it, open and opendir are answered ENOSYS and no longer sent.

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/ahead.h"
 #include "fs/mount.h"
 #include "fs/ops_int.h"
 #include "fs/reply.h"
@@ -142,6 +143,8 @@ void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		reply_pieces(req, &span);
 	else
 		fuse_reply_iov(req, span.iov, (int)span.count);
+	if (r == 0)
+		cr_ahead_note(mount->ahead, &node, (uint64_t)off, span.len);
 }
 
 /* The files of the top level have no holes. */

@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "fs/ahead.h"
 #include "fs/figures.h"
 #include "fs/keeper.h"
 #include "fs/mount.h"
@@ -94,6 +95,7 @@ static bool is_end(struct cr_refresh *self)
 		return false;
 	if (info.ssi_signo == SIGUSR1) {
 		cr_figures_log(self->mount->figures, self->mount->reader);
+		cr_ahead_log(self->mount->ahead);
 		return false;
 	}
 	/* Detached there is no terminal that could hang up: look again now. */
@@ -116,6 +118,8 @@ static bool is_end(struct cr_refresh *self)
  */
 static void end(struct cr_refresh *self, struct pollfd *stop)
 {
+	/* While there is somebody to answer what they may wait for. */
+	cr_ahead_stop(self->mount->ahead);
 	fuse_session_exit(self->mount->session);
 	do
 		(void)pthread_kill(self->main, SIGUSR2);

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "fs/ahead.h"
 #include "fs/detach.h"
 #include "fs/exit.h"
 #include "fs/figures.h"
@@ -86,8 +87,10 @@ static unsigned int threads(const struct cr_mount_options *options)
 static int loop(struct cr_mount *mount, struct fuse_loop_config *config)
 {
 	struct cr_refresh *refresh = NULL;
-	int r = cr_refresh_start(mount, &refresh);
+	int r = cr_ahead_start(mount->ahead);
 
+	if (r == 0)
+		r = cr_refresh_start(mount, &refresh);
 	if (r == 0) {
 		r = fuse_session_loop_mt(mount->session, config);
 		if (cr_mount_may_share(mount) < 0)
@@ -98,6 +101,7 @@ static int loop(struct cr_mount *mount, struct fuse_loop_config *config)
 				    cr_strerror(r < 0 ? r : -EIO));
 	}
 	cr_refresh_stop(refresh);
+	cr_ahead_stop(mount->ahead);
 	return r;
 }
 
