@@ -3,14 +3,12 @@
 
 #include <sodium.h>
 
-/*
- * The four-lane layout of section 6 hashes shards one by one, so that a
- * multi-buffer BLAKE2b can take several at once with the same result.
- */
+/* What is short goes to libsodium, what may be long to blake2b.h. */
 
-_Static_assert(sizeof(struct cr_file_hash) >=
-		       sizeof(crypto_generichash_blake2b_state),
-	       "cr_file_hash must hold libsodium's state");
+_Static_assert(CR_KEY_LEN == CR_BLAKE2B_KEY_LEN, "ids are keyed whole");
+
+/* Hashes made together: so many jobs fit the stack, and fill every lane. */
+#define TOGETHER 64
 
 static void personal(const char *label, uint8_t out[16])
 {
@@ -76,53 +74,90 @@ struct cr_id cr_commitment(const struct cr_key *key, const char *label,
 	return ret;
 }
 
-struct cr_id cr_chunk_id(const struct cr_key *id_key, enum cr_chunk_type type,
-			 const void *bytes, size_t len)
+static struct cr_blake2b_job id_job(const struct cr_key *id_key,
+				    enum cr_chunk_type type,
+				    struct cr_piece bytes, struct cr_id *id)
 {
-	static const char labels[CR_CHUNK_TYPES][16] = {
+	static const char labels[CR_CHUNK_TYPES][CR_BLAKE2B_PERSONAL] = {
 		[CR_CHUNK_DATA] = "id-data",   [CR_CHUNK_INLINE] = "id-inline",
 		[CR_CHUNK_LEAF] = "id-leaf",   [CR_CHUNK_REFS] = "id-refs",
 		[CR_CHUNK_DNODE] = "id-dnode", [CR_CHUNK_LLIST] = "id-llist",
 		[CR_CHUNK_LNODE] = "id-lnode", [CR_CHUNK_XATTR] = "id-xattr",
 		[CR_CHUNK_LINK] = "id-link",   [CR_CHUNK_TEXT] = "id-text",
 	};
-	static const uint8_t salt[16];
-	struct cr_id id;
+	struct cr_blake2b_job job = {
+		.bytes = bytes.bytes,
+		.len = bytes.len,
+		.key = id_key->bytes,
+		.out = id->bytes,
+	};
 
 	assert(type > 0 && type < CR_CHUNK_TYPES);
-	(void)crypto_generichash_blake2b_salt_personal(
-		id.bytes, sizeof(id.bytes), bytes, len, id_key->bytes,
-		CR_KEY_LEN, salt, (const uint8_t *)labels[type]);
+	memcpy(job.personal, labels[type], sizeof(job.personal));
+	return job;
+}
+
+struct cr_id cr_chunk_id(const struct cr_key *id_key, enum cr_chunk_type type,
+			 const void *bytes, size_t len)
+{
+	struct cr_id id;
+	struct cr_blake2b_job job =
+		id_job(id_key, type, (struct cr_piece){ bytes, len }, &id);
+
+	cr_blake2b_many(&job, 1);
 	return id;
+}
+
+void cr_chunk_ids(const struct cr_key *id_key, const struct cr_id_wanted *want,
+		  size_t n)
+{
+	struct cr_blake2b_job job[TOGETHER];
+
+	while (n > 0) {
+		size_t part = cr_min(n, CR_ARRAY_LEN(job));
+
+		for (size_t i = 0; i < part; i++)
+			job[i] = id_job(id_key, want[i].type, want[i].bytes,
+					want[i].id);
+		cr_blake2b_many(job, part);
+		want += part;
+		n -= part;
+	}
 }
 
 struct cr_id cr_stored_hash(const void *bytes, size_t len)
 {
-	struct cr_id shard[CR_BLOCK_PAYLOAD_MAX / CR_SHARD_LEN + 1];
+	struct cr_id shard[CR_BLOCK_PAYLOAD_MAX / CR_SHARD_LEN];
+	struct cr_blake2b_job job[CR_ARRAY_LEN(shard)];
 	const uint8_t *at = bytes;
 	size_t n = 0;
 
 	assert(len <= CR_BLOCK_PAYLOAD_MAX);
-	while (len > 0) {
+	for (; len > 0; n++) {
 		size_t part = cr_min(len, (size_t)CR_SHARD_LEN);
 
-		shard[n++] = cr_hash_bytes("stored-shard", at, part);
+		job[n] = (struct cr_blake2b_job){
+			.bytes = at,
+			.len = part,
+			.personal = "stored-shard",
+			.out = shard[n].bytes,
+		};
 		at += part;
 		len -= part;
 	}
+	cr_blake2b_many(job, n);
 	return cr_hash_bytes("stored", shard, n * sizeof(shard[0]));
 }
 
 void cr_file_hash_init(struct cr_file_hash *hash)
 {
-	(void)crypto_generichash_blake2b_init((void *)hash->state, NULL, 0, 32);
+	cr_blake2b_init(&hash->state);
 }
 
 void cr_file_hash_update(struct cr_file_hash *hash, const void *bytes,
 			 size_t len)
 {
-	(void)crypto_generichash_blake2b_update((void *)hash->state, bytes,
-						len);
+	cr_blake2b_update(&hash->state, bytes, len);
 }
 
 void cr_file_hash_zeros(struct cr_file_hash *hash, uint64_t len)
@@ -141,7 +176,6 @@ struct cr_id cr_file_hash_final(struct cr_file_hash *hash)
 {
 	struct cr_id id;
 
-	(void)crypto_generichash_blake2b_final((void *)hash->state, id.bytes,
-					       sizeof(id.bytes));
+	cr_blake2b_final(&hash->state, id.bytes);
 	return id;
 }

@@ -13,6 +13,7 @@
 
 #include "store/base/id.h"
 #include "store/base/util.h"
+#include "store/codec/blake2b.h"
 #include "store/codec/format.h"
 
 struct cr_key {
@@ -48,13 +49,23 @@ struct cr_id cr_commitment(const struct cr_key *key, const char *label,
 struct cr_id cr_chunk_id(const struct cr_key *id_key, enum cr_chunk_type type,
 			 const void *bytes, size_t len);
 
+/* One of many ids to be made. */
+struct cr_id_wanted {
+	enum cr_chunk_type type;
+	struct cr_piece bytes; /* borrowed */
+	struct cr_id *id;      /* borrowed: where it goes */
+};
+
+/* The @n ids, several times as fast together as one by one. */
+void cr_chunk_ids(const struct cr_key *id_key, const struct cr_id_wanted *want,
+		  size_t n);
+
 /* The stored hash of a block's @len bytes of ciphertext (section 6). */
 struct cr_id cr_stored_hash(const void *bytes, size_t len);
 
 /* The unkeyed hash of a whole file, fed piece by piece. */
 struct cr_file_hash {
-	/* libsodium's state: 384 bytes, aligned to 64 */
-	_Alignas(64) uint8_t state[384];
+	struct cr_blake2b state;
 };
 
 void cr_file_hash_init(struct cr_file_hash *hash);

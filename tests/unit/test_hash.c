@@ -118,6 +118,34 @@ static void each_type_of_chunk_has_its_own_ids(void **state)
 	}
 }
 
+static void ids_made_together_are_those_made_one_by_one(void **state)
+{
+	static uint8_t bytes[200000];
+	struct cr_id_wanted want[200] = { 0 };
+	struct cr_id id[CR_ARRAY_LEN(want)];
+	struct cr_key key = law_key(0);
+
+	(void)state;
+	law_fill(bytes, sizeof(bytes), 5);
+	for (size_t n = 0; n <= CR_ARRAY_LEN(want); n += n < 9 ? 1 : 191) {
+		for (size_t i = 0; i < n; i++)
+			want[i] = (struct cr_id_wanted){
+				(enum cr_chunk_type)(1 + i % 10),
+				{ bytes + i, i * i * 7 % 20000 },
+				&id[i],
+			};
+		memset(id, 0, sizeof(id));
+		cr_chunk_ids(&key, want, n);
+		for (size_t i = 0; i < n; i++) {
+			struct cr_id one = cr_chunk_id(&key, want[i].type,
+						       want[i].bytes.bytes,
+						       want[i].bytes.len);
+
+			assert_true(cr_id_equal(&id[i], &one));
+		}
+	}
+}
+
 static void stored_hash_is_the_hash_of_its_shards(void **state)
 {
 	static const struct {
@@ -179,6 +207,7 @@ int main(void)
 		cmocka_unit_test(kdf_is_keyed_blake2b),
 		cmocka_unit_test(pieces_are_joined_without_separators),
 		cmocka_unit_test(each_type_of_chunk_has_its_own_ids),
+		cmocka_unit_test(ids_made_together_are_those_made_one_by_one),
 		cmocka_unit_test(stored_hash_is_the_hash_of_its_shards),
 		cmocka_unit_test(file_hash_is_what_b2sum_prints),
 	};
