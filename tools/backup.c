@@ -159,16 +159,13 @@ static int check_grant(const struct backup *b)
 	for (uint32_t k = 0; k < roster->keys; k++) {
 		const struct cr_roster_key *key = &roster->key[k];
 
-		for (uint32_t i = 0; i < key->sources && !key->revoked; i++) {
-			if (strcmp(key->source[i], b->source) != 0)
-				continue;
-			if (cr_uid_equal(&key->id, me))
-				return 0;
-			return cr_fail(
-				CR_ECAPABILITY,
-				"source %s is granted to another key (%s)",
-				b->source, key->label);
-		}
+		if (key->revoked || !cr_roster_names(key, piece_of(b->source)))
+			continue;
+		if (cr_uid_equal(&key->id, me))
+			return 0;
+		return cr_fail(CR_ECAPABILITY,
+			       "source %s is granted to another key (%s)",
+			       b->source, key->label);
 	}
 	if (!owner)
 		return cr_fail(CR_ECAPABILITY,

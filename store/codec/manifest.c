@@ -49,6 +49,12 @@ static int parse_head_fields(struct cr_cursor *cur,
 
 int cr_manifest_head_parse(struct cr_piece bytes, struct cr_manifest_head *ret)
 {
+	return cr_manifest_head_peek(bytes, bytes.len, ret);
+}
+
+int cr_manifest_head_peek(struct cr_piece bytes, uint64_t len,
+			  struct cr_manifest_head *ret)
+{
 	struct cr_cursor cur = cr_cursor(bytes.bytes, bytes.len);
 	struct cr_manifest_head head = { 0 };
 	int r = cr_field_magic(&cur, "manifest", CR_MAGIC_MANIFEST);
@@ -58,12 +64,13 @@ int cr_manifest_head_parse(struct cr_piece bytes, struct cr_manifest_head *ret)
 	r = parse_head_fields(&cur, &head);
 	if (r < 0)
 		return r;
-	if (bytes.len > CR_MANIFEST_MAX ||
-	    cur.left !=
-		    (uint64_t)head.body_len + CR_SEAL_OVERHEAD + CR_SIGN_LEN)
+	if (len > CR_MANIFEST_MAX ||
+	    len != bytes.len - cur.left + (uint64_t)head.body_len +
+			    CR_SEAL_OVERHEAD + CR_SIGN_LEN)
 		return cr_fail(CR_ECORRUPT,
-			       "manifest: body of %" PRIu32 " bytes in %zu",
-			       head.body_len, bytes.len);
+			       "manifest: body of %" PRIu32
+			       " bytes in %" PRIu64,
+			       head.body_len, len);
 	*ret = head;
 	return 0;
 }

@@ -79,6 +79,9 @@ struct cr_manifest {
 /* Parse the plain head of the object @bytes; lengths agree with bytes.len. */
 cr_must_check int cr_manifest_head_parse(struct cr_piece bytes,
 					 struct cr_manifest_head *ret);
+/* The same, of the first bytes of an object of @len. */
+cr_must_check int cr_manifest_head_peek(struct cr_piece bytes, uint64_t len,
+					struct cr_manifest_head *ret);
 
 /* Parse a body.  -CR_ECORRUPT or -ENOMEM with *@ret untouched. */
 cr_must_check int cr_manifest_parse(struct cr_piece body,

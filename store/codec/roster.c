@@ -356,3 +356,12 @@ const struct cr_roster_key *cr_roster_find(const struct cr_roster *roster,
 			return &roster->key[i];
 	return NULL;
 }
+
+bool cr_roster_names(const struct cr_roster_key *key, struct cr_piece source)
+{
+	for (uint32_t i = 0; i < key->sources; i++)
+		if (strlen(key->source[i]) == source.len &&
+		    memcmp(key->source[i], source.bytes, source.len) == 0)
+			return true;
+	return false;
+}

@@ -72,6 +72,8 @@ void cr_roster_release(struct cr_roster *roster);
 /* The admitted key @id, or NULL. */
 const struct cr_roster_key *cr_roster_find(const struct cr_roster *roster,
 					   const struct cr_uid *id);
+/* Whether @key is granted @source by name. */
+bool cr_roster_names(const struct cr_roster_key *key, struct cr_piece source);
 
 /* What a grant holds when it is opened. */
 struct cr_grant_epoch {

@@ -153,6 +153,29 @@ int cr_index_each_pack(struct cr_index *index, cr_index_pack_fn fn, void *arg)
 					 cr_no_bytes(), walk_pack, &walk));
 }
 
+int cr_index_manifest_time(struct cr_index *index,
+			   const struct cr_manifest_head *head, int64_t *ret)
+{
+	cr_cleanup(cr_buf_release) struct cr_buf value = { 0 };
+	uint8_t key[CR_MANIFEST_KEY_LEN];
+	struct cr_cursor cur;
+	int64_t time;
+	int r = cr_kv_get(cr_index_kv(index), CR_FAMILY_MANIFESTS,
+			  cr_manifest_key(head, key), &value);
+
+	if (r < 0)
+		return r == -ENOENT ? r : cr_index_judge(index, r);
+	cur = cr_cursor(value.bytes, value.len);
+	time = (int64_t)cr_cursor_u64(&cur);
+	if (!cr_cursor_done(&cur))
+		return cr_index_judge(index,
+				      cr_fail(CR_EINDEX,
+					      "the index has a manifest whose "
+					      "time makes no sense"));
+	*ret = time;
+	return 0;
+}
+
 int cr_index_generation(struct cr_index *index, uint64_t *ret)
 {
 	uint8_t bytes[8];

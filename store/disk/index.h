@@ -6,7 +6,7 @@
  *
  * Column families: "c" id prefix (16 bytes) + pack number (u32 big-endian) ->
  * varint block, varint slot; "p" pack number (u32 big-endian) -> facts; "q"
- * pack id -> pack number; "s" reserved for manifests; "k" small facts
+ * pack id -> pack number; "s" manifests -> their time; "k" small facts
  * (generation, segments seen).  Pack numbers are local to one database.
  *
  * Any number of threads may search; one adds.
@@ -15,6 +15,7 @@
 #define STORE_DISK_INDEX_H
 
 #include "store/codec/footer.h"
+#include "store/codec/manifest.h"
 #include "store/disk/state.h"
 
 struct cr_index;
@@ -148,6 +149,18 @@ cr_must_check int cr_index_set_listed(struct cr_index *index);
  * + 1>, pointer switched.
  */
 cr_must_check int cr_index_reset(const struct cr_state *state);
+
+/*
+ * The time of the manifest that @head names (writer, incarnation, number), as
+ * it was noted once.  -ENOENT without a sentence.  For who has the manifest
+ * listed: rows of those that are gone stay.
+ */
+cr_must_check int cr_index_manifest_time(struct cr_index *index,
+					 const struct cr_manifest_head *head,
+					 int64_t *ret);
+/* Primary only. */
+cr_must_check int cr_index_note_manifest(struct cr_index *index,
+					 const struct cr_manifest_head *head);
 
 static inline void cr_index_closep(struct cr_index **index)
 {

@@ -210,6 +210,17 @@ int cr_index_set_listed(struct cr_index *index)
 	return write(index);
 }
 
+int cr_index_note_manifest(struct cr_index *index,
+			   const struct cr_manifest_head *head)
+{
+	uint8_t key[CR_MANIFEST_KEY_LEN], value[8];
+
+	(void)cr_put_u64(value, (uint64_t)head->time);
+	cr_kv_put(index->batch, CR_FAMILY_MANIFESTS, cr_manifest_key(head, key),
+		  (struct cr_piece){ value, sizeof(value) });
+	return write(index);
+}
+
 static bool marks_equal(const struct cr_kv_mark *a, const struct cr_kv_mark *b)
 {
 	return a->sequence == b->sequence && a->list == b->list &&

@@ -50,6 +50,20 @@ struct cr_piece cr_opaque_key(const struct cr_uid *domain,
 	return (struct cr_piece){ out, CR_OPAQUE_KEY_LEN };
 }
 
+struct cr_piece cr_manifest_key(const struct cr_manifest_head *head,
+				uint8_t out[CR_MANIFEST_KEY_LEN])
+{
+	uint8_t *at = out;
+
+	memcpy(at, head->writer.bytes, CR_UID_LEN);
+	at += CR_UID_LEN;
+	memcpy(at, head->incarnation.bytes, CR_UID_LEN);
+	at += CR_UID_LEN;
+	(void)cr_number_key((uint32_t)(head->seq >> 32), at);
+	(void)cr_number_key((uint32_t)head->seq, at + 4);
+	return (struct cr_piece){ out, CR_MANIFEST_KEY_LEN };
+}
+
 struct cr_piece cr_row_key(const struct cr_id *id, uint32_t number,
 			   uint8_t out[CR_ROW_KEY_LEN])
 {

@@ -34,6 +34,8 @@ extern const struct cr_piece cr_fact_dropped;	 /* u64 packs, u64 rows */
 extern const struct cr_piece cr_fact_listed;	 /* nothing */
 #define CR_SEGMENT_KEY_LEN (1 + CR_ID_LEN)	 /* nothing */
 #define CR_OPAQUE_KEY_LEN  (1 + CR_UID_LEN)	 /* nothing; by domain */
+/* Among the manifests: writer, incarnation, number. */
+#define CR_MANIFEST_KEY_LEN (2 * CR_UID_LEN + 8) /* u64: its time */
 
 #define CR_PREFIX_LEN	  16
 #define CR_ROW_KEY_LEN	  (CR_PREFIX_LEN + 4)
@@ -46,6 +48,9 @@ struct cr_piece cr_segment_key(const struct cr_id *id,
 			       uint8_t out[CR_SEGMENT_KEY_LEN]);
 struct cr_piece cr_opaque_key(const struct cr_uid *domain,
 			      uint8_t out[CR_OPAQUE_KEY_LEN]);
+
+struct cr_piece cr_manifest_key(const struct cr_manifest_head *head,
+				uint8_t out[CR_MANIFEST_KEY_LEN]);
 
 struct cr_piece cr_row_key(const struct cr_id *id, uint32_t number,
 			   uint8_t out[CR_ROW_KEY_LEN]);

@@ -80,13 +80,12 @@ static int check_request(const struct cr_repo *repo,
 }
 
 static const struct cr_roster_key *find_source(const struct cr_roster *roster,
-					       const char *source)
+					       struct cr_piece source)
 {
 	for (uint32_t k = 0; k < roster->keys; k++)
-		for (uint32_t s = 0; s < roster->key[k].sources; s++)
-			if (!roster->key[k].revoked &&
-			    strcmp(roster->key[k].source[s], source) == 0)
-				return &roster->key[k];
+		if (!roster->key[k].revoked &&
+		    cr_roster_names(&roster->key[k], source))
+			return &roster->key[k];
 	return NULL;
 }
 
@@ -101,11 +100,10 @@ static int add_sources(const struct cr_roster *roster,
 		return -ENOMEM;
 	for (uint32_t i = 0; i < request->sources; i++) {
 		const char *source = request->source[i];
-		const struct cr_roster_key *holder =
-			find_source(roster, source);
+		struct cr_piece name = { source, strlen(source) };
+		const struct cr_roster_key *holder = find_source(roster, name);
 
-		if (!cr_source_valid(
-			    (struct cr_piece){ source, strlen(source) }))
+		if (!cr_source_valid(name))
 			return cr_fail(CR_EUSAGE,
 				       "a source is 1 to %d of A-Z a-z 0-9 . _ "
 				       "-, not beginning with \".\"",
@@ -115,11 +113,9 @@ static int add_sources(const struct cr_roster *roster,
 				       "source %s is granted to key %s (%s)",
 				       source, cr_uid_hex(&holder->id).text,
 				       holder->label);
-		for (uint32_t j = 0; j < i; j++)
-			if (strcmp(key->source[j], source) == 0)
-				return cr_fail(CR_EUSAGE,
-					       "source %s is named twice",
-					       source);
+		if (cr_roster_names(key, name))
+			return cr_fail(CR_EUSAGE, "source %s is named twice",
+				       source);
 		memcpy(key->source[i], source, strlen(source) + 1);
 		key->sources++;
 	}

@@ -56,13 +56,11 @@ void cr_snapshots_release(struct cr_snapshots *set)
 
 /* Whether @key may sign for @source: its own grants, or nobody's else. */
 static bool granted(const struct cr_roster *roster,
-		    const struct cr_roster_key *key, const char *source)
+		    const struct cr_roster_key *key, struct cr_piece source)
 {
-	for (uint32_t i = 0; i < key->sources; i++)
-		if (strcmp(key->source[i], source) == 0)
-			return true;
 	/* What the owner signed counts, whoever is granted the source later. */
-	return key == &roster->key[0] && key->sources == 0;
+	return cr_roster_names(key, source) ||
+	       (key == &roster->key[0] && key->sources == 0);
 }
 
 /* The writer is in every key list since the one that admitted it. */
@@ -88,7 +86,9 @@ static int check_rights(const struct cr_repo *repo,
 				       "%s: signed after its key was revoked",
 				       snapshot->object);
 	}
-	if (!granted(&keys->roster, key, snapshot->source))
+	if (!granted(&keys->roster, key,
+		     (struct cr_piece){ snapshot->source,
+					strlen(snapshot->source) }))
 		return cr_fail(CR_ETAMPER,
 			       "%s: source %s is not granted to its writer",
 			       snapshot->object, snapshot->source);

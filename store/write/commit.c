@@ -17,7 +17,7 @@
 
 /* The plain heads of the manifests that bear on where the next one goes. */
 struct heads {
-	const struct cr_repo *repo;
+	const struct cr_commit_to *to;
 	const struct cr_uid *writer; /* whose are being listed */
 	struct cr_buf *list;	     /* where to */
 	struct cr_buf mine;	     /* struct cr_manifest_head; this key's */
@@ -30,34 +30,64 @@ static void heads_release(struct heads *heads)
 	cr_buf_release(&heads->others);
 }
 
-static int read_head(void *arg, const char *name, uint64_t size)
+/* Of the object @name: a few bytes, however many there are. */
+static int read_head(const struct heads *heads, const char *name,
+		     struct cr_manifest_head *ret)
 {
-	struct heads *heads = arg;
-	struct cr_uid_hex writer = cr_uid_hex(heads->writer);
-	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
-	struct cr_manifest_head head;
-	char object[CR_MANIFEST_NAME_LEN];
-	struct cr_uid who, incarnation;
-	uint64_t seq;
-	int r;
+	cr_cleanup(cr_stored_closep) struct cr_stored *stored = NULL;
+	uint8_t bytes[CR_MANIFEST_HEAD_LEN];
+	uint64_t len;
+	size_t part;
+	int r = cr_stored_open(heads->to->repo->storage, name, &stored);
 
-	(void)size;
-	if (cr_manifest_name_parse(writer.text, name, &who, &incarnation,
-				   &seq) < 0)
-		return 0;
-	cr_manifest_name(&who, &incarnation, seq, object);
-	r = cr_storage_get(heads->repo->storage, object, CR_MANIFEST_MAX,
-			   &bytes);
+	if (r < 0)
+		return r;
+	len = cr_stored_len(stored);
+	part = (size_t)cr_min(len, (uint64_t)sizeof(bytes));
+	r = cr_stored_read(stored, 0, bytes, part);
+	return r < 0 ? r
+		     : cr_manifest_head_peek((struct cr_piece){ bytes, part },
+					     len, ret);
+}
+
+/*
+ * Complete @head, which says whose it is.  It is read once and noted: a backup
+ * is to cost the same after thousands of others.
+ */
+static int learn_head(const struct heads *heads, struct cr_manifest_head *head)
+{
+	struct cr_index *index = heads->to->index;
+	struct cr_manifest_head is;
+	char object[CR_MANIFEST_NAME_LEN];
+	int r = -ENOENT;
+
+	if (index)
+		r = cr_index_manifest_time(index, head, &head->time);
+	if (r != -ENOENT)
+		return r;
+	cr_manifest_name(&head->writer, &head->incarnation, head->seq, object);
+	r = read_head(heads, object, &is);
 	if (r == -ENOMEM)
 		return r;
 	/* A damaged one still takes its number. */
-	if (r < 0 ||
-	    cr_manifest_head_parse((struct cr_piece){ bytes.bytes, bytes.len },
-				   &head) < 0)
-		head = (struct cr_manifest_head){ .writer = who,
-						  .time = INT64_MIN };
-	head.incarnation = incarnation;
-	head.seq = seq;
+	head->time = r < 0 ? INT64_MIN : is.time;
+	return r < 0 || !index ? 0 : cr_index_note_manifest(index, head);
+}
+
+static int take_head(void *arg, const char *name, uint64_t size)
+{
+	struct heads *heads = arg;
+	struct cr_uid_hex writer = cr_uid_hex(heads->writer);
+	struct cr_manifest_head head = { 0 };
+	int r;
+
+	(void)size;
+	if (cr_manifest_name_parse(writer.text, name, &head.writer,
+				   &head.incarnation, &head.seq) < 0)
+		return 0;
+	r = learn_head(heads, &head);
+	if (r < 0)
+		return r;
 	cr_buf_put(heads->list, &head, sizeof(head));
 	return cr_buf_error(heads->list);
 }
@@ -71,34 +101,28 @@ static int list_heads(struct heads *heads, const struct cr_uid *writer,
 	heads->list = list;
 	(void)snprintf(prefix, sizeof(prefix), "snapshots/%s",
 		       cr_uid_hex(writer).text);
-	return cr_storage_list(heads->repo->storage, prefix, false, read_head,
-			       heads);
+	return cr_storage_list(heads->to->repo->storage, prefix, false,
+			       take_head, heads);
 }
 
-/* A revoked key wrote what still counts. */
-static bool may_write(const struct cr_roster_key *key, struct cr_piece source)
-{
-	for (uint32_t i = 0; i < key->sources; i++)
-		if (strlen(key->source[i]) == source.len &&
-		    memcmp(key->source[i], source.bytes, source.len) == 0)
-			return true;
-	return key->role == CR_ROLE_OWNER;
-}
-
-static int read_heads(const struct cr_repo *repo, struct cr_piece source,
+static int read_heads(const struct cr_commit_to *to, struct cr_piece source,
 		      struct heads *heads)
 {
-	const struct cr_uid *me = cr_keyring_id(repo->keys->ring);
-	const struct cr_roster *roster = &repo->keys->roster;
+	const struct cr_uid *me = cr_keyring_id(to->repo->keys->ring);
+	const struct cr_roster *roster = &to->repo->keys->roster;
 	int r;
 
-	heads->repo = repo;
+	heads->to = to;
 	r = list_heads(heads, me, &heads->mine);
-	for (uint32_t i = 0; i < roster->keys && r == 0; i++)
-		if (!cr_uid_equal(&roster->key[i].id, me) &&
-		    may_write(&roster->key[i], source))
-			r = list_heads(heads, &roster->key[i].id,
-				       &heads->others);
+	for (uint32_t i = 0; i < roster->keys && r == 0; i++) {
+		const struct cr_roster_key *key = &roster->key[i];
+
+		/* A revoked key wrote what still counts. */
+		if (!cr_uid_equal(&key->id, me) &&
+		    (key->role == CR_ROLE_OWNER ||
+		     cr_roster_names(key, source)))
+			r = list_heads(heads, &key->id, &heads->others);
+	}
 	return r;
 }
 
@@ -154,7 +178,7 @@ static int new_incarnation(const struct heads *heads,
 	if (!last)
 		return 0;
 	cr_manifest_name(&next->writer, &last->incarnation, last->seq, object);
-	r = cr_storage_get(heads->repo->storage, object, CR_MANIFEST_MAX,
+	r = cr_storage_get(heads->to->repo->storage, object, CR_MANIFEST_MAX,
 			   &bytes);
 	if (r == 0)
 		next->prev = cr_hash_bytes("manifest", bytes.bytes, bytes.len);
@@ -223,23 +247,22 @@ static int remember(struct cr_state *state, const struct cr_manifest_head *head,
 	return r < 0 ? r : cr_heads_save(state, &heads);
 }
 
-static int try_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
-		      const struct cr_state *state, struct cr_piece source,
+static int try_commit(const struct cr_commit_to *to, struct cr_piece source,
 		      const struct cr_buf *body, struct cr_manifest_head *head,
 		      struct cr_id *id)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
 	struct heads heads = { 0 };
 	char object[CR_MANIFEST_NAME_LEN];
-	int r = read_heads(repo, source, &heads);
+	int r = read_heads(to, source, &heads);
 
 	if (r == 0) {
 		head->time = free_time(&heads, head->time);
-		r = place(&heads, state, head);
+		r = place(&heads, to->state, head);
 	}
 	heads_release(&heads);
 	if (r == 0)
-		r = encode(repo, body, head, &bytes);
+		r = encode(to->repo, body, head, &bytes);
 	if (r < 0)
 		return r;
 	if (bytes.len > CR_MANIFEST_MAX)
@@ -249,11 +272,10 @@ static int try_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
 			bytes.len);
 	*id = cr_hash_bytes("manifest", bytes.bytes, bytes.len);
 	cr_manifest_name(&head->writer, &head->incarnation, head->seq, object);
-	return cr_storage_put(storage, object, bytes.bytes, bytes.len);
+	return cr_storage_put(to->storage, object, bytes.bytes, bytes.len);
 }
 
-int cr_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
-	      struct cr_state *state, const struct cr_manifest *manifest,
+int cr_commit(const struct cr_commit_to *to, const struct cr_manifest *manifest,
 	      int64_t time, struct cr_manifest_head *head,
 	      struct cr_id *snapshot)
 {
@@ -264,12 +286,11 @@ int cr_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
 		return r;
 	for (int i = 0; i < TRIES; i++) {
 		*head = (struct cr_manifest_head){
-			.repository = repo->info.id,
-			.writer = *cr_keyring_id(repo->keys->ring),
+			.repository = to->repo->info.id,
+			.writer = *cr_keyring_id(to->repo->keys->ring),
 			.time = time,
 		};
-		r = try_commit(repo, storage, state, manifest->source, &body,
-			       head, snapshot);
+		r = try_commit(to, manifest->source, &body, head, snapshot);
 		if (r != -EEXIST)
 			break;
 	}
@@ -283,7 +304,7 @@ int cr_commit(const struct cr_repo *repo, struct cr_storage_w *storage,
 	 * The snapshot exists.  A state that cannot be written costs the next
 	 * backup a new incarnation, nothing else.
 	 */
-	if (remember(state, head, snapshot) < 0)
+	if (remember(to->state, head, snapshot) < 0)
 		cr_log(CR_LOG_WARNING, "the state could not be written: %s",
 		       cr_detail());
 	return 0;

@@ -337,6 +337,8 @@ int cr_writer_commit(struct cr_writer *writer, struct cr_manifest *manifest,
 		     int64_t time, struct cr_manifest_head *head,
 		     struct cr_id *snapshot)
 {
+	const struct cr_commit_to to = { writer->opt.repo, writer->storage,
+					 writer->opt.state, writer->opt.index };
 	int r = cr_text_store(writer, &manifest->warning_text);
 
 	if (r == 0)
@@ -353,8 +355,7 @@ int cr_writer_commit(struct cr_writer *writer, struct cr_manifest *manifest,
 	manifest->domain = writer->domain->id;
 	manifest->segment =
 		cr_segment_out_ids(writer->segments, &manifest->segments);
-	r = cr_commit(writer->opt.repo, writer->storage, writer->opt.state,
-		      manifest, time, head, snapshot);
+	r = cr_commit(&to, manifest, time, head, snapshot);
 	manifest->segment = NULL; /* the collector's */
 	manifest->segments = 0;
 	return r;

@@ -52,6 +52,16 @@ static void a_head_that_is_encoded_is_parsed(void **state)
 		cr_manifest_head_parse((struct cr_piece){ buf.bytes, buf.len },
 				       &back),
 		0);
+	assert_int_equal(
+		cr_manifest_head_peek(
+			(struct cr_piece){ buf.bytes, CR_MANIFEST_HEAD_LEN },
+			buf.len, &back),
+		0);
+	assert_int_equal(
+		cr_manifest_head_peek(
+			(struct cr_piece){ buf.bytes, CR_MANIFEST_HEAD_LEN },
+			buf.len - 1, &back),
+		BAD);
 	assert_int_equal(back.seq, 7);
 	assert_int_equal(back.time, -5);
 	assert_int_equal(back.epoch, 6);

@@ -86,7 +86,9 @@ static void commit_as(const struct cr_repo *repo, const char *source,
 	struct cr_manifest_head head;
 	struct cr_id id;
 
-	session_ok(cr_commit(repo, made.w, state, &manifest, time, &head, &id));
+	session_ok(
+		cr_commit(&(struct cr_commit_to){ repo, made.w, state, NULL },
+			  &manifest, time, &head, &id));
 	cr_state_close(state);
 }
 

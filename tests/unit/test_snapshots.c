@@ -52,8 +52,9 @@ static struct made_snapshot commit_as(const struct cr_repo *repo,
 	struct cr_state *state = session_state(&made, machine);
 	struct made_snapshot ret;
 
-	session_ok(cr_commit(repo, made.w, state, &manifest, time, &ret.head,
-			     &ret.id));
+	session_ok(
+		cr_commit(&(struct cr_commit_to){ repo, made.w, state, NULL },
+			  &manifest, time, &ret.head, &ret.id));
 	cr_state_close(state);
 	return ret;
 }

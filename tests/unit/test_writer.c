@@ -259,6 +259,43 @@ static void last_packs_have_lengths_that_say_little(void **state)
 			 0);
 }
 
+static int64_t commit_at(int64_t time)
+{
+	struct cr_manifest manifest = {
+		.source = { "src", 3 },
+		.root = { .type = CR_ENTRY_DIRECTORY,
+			  .mode = 0755,
+			  .nlink = 2 },
+	};
+	struct cr_manifest_head head;
+	struct cr_id id;
+
+	session_ok(cr_writer_commit(ses.writer, &manifest, time, &head, &id));
+	return head.time;
+}
+
+static int cut_short(const char *path, const struct stat *st, int type,
+		     struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	return type == FTW_F ? truncate(path, 1) : 0;
+}
+
+/* A backup is to cost the same after thousands of others. */
+static void the_head_of_a_manifest_is_read_once(void **state)
+{
+	(void)state;
+	assert_int_equal(commit_at(1000), 1000);
+	assert_int_equal(commit_at(1000), 1001); /* read now */
+	next_session();
+	assert_int_equal(nftw(folder_path(&made.folder, "repo/snapshots").text,
+			      cut_short, 8, FTW_PHYS),
+			 0);
+	assert_int_equal(commit_at(1000), 1001); /* only the first was read */
+	assert_int_equal(commit_at(1000), 1002);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -270,6 +307,7 @@ int main(void)
 		TEST(the_smallest_chunks_come_back),
 		TEST(chunks_fill_a_pack_before_its_footer_outgrows_its_bound),
 		TEST(last_packs_have_lengths_that_say_little),
+		TEST(the_head_of_a_manifest_is_read_once),
 	};
 
 	if (cr_sodium_init() < 0)
