@@ -16,10 +16,9 @@ from tools import TOOLS
 
 @dataclasses.dataclass
 class Plan:
-    """@corpora and @rows by name; of each row at least and at most so many
+    """@rows by name; of each row at least and at most so many
     runs, and no further one once that would take longer than @seconds; no
     further row after @budget seconds (None: as long as it takes)."""
-    corpora: list
     rows: list
     least: int
     most: int
@@ -199,4 +198,4 @@ class Runner:
 
 
 def versions():
-    return {tool.name: tool.version() for tool in TOOLS}
+    return {tool.name: tool.build_of() for tool in TOOLS}

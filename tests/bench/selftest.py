@@ -210,7 +210,7 @@ class Pages(unittest.TestCase):
 class Plans(unittest.TestCase):
 
     def test_how_often_a_row_is_run(self):
-        plan = runner.Plan([], [], least=2, most=5, seconds=600)
+        plan = runner.Plan([], least=2, most=5, seconds=600)
         self.assertTrue(plan.again(1, 10_000))
         self.assertFalse(plan.again(2, 10_000))
         self.assertTrue(plan.again(4, 10))
