@@ -78,7 +78,9 @@ class Bench:
                 if tool.stores and not tool.broken:
                     tell(f'{self.corpus.name}: storing version '
                          f'{self.stored + 1} with {tool.name}')
-                    self.stand(tool, lambda tool=tool: self.back_up(tool))
+                    # Who fails is out; the others go on.
+                    with contextlib.suppress(measure.Failure):
+                        self.stand(tool, lambda tool=tool: self.back_up(tool))
             self.stored += 1
 
     @staticmethod

@@ -95,7 +95,11 @@ class Runner:
     def _stage(self, corpus, tasks):
         if self._late():
             return
-        bench = self._bench(corpus)
+        try:
+            bench = self._bench(corpus)
+        except (measure.Failure, OSError) as error:
+            self.tell(f'{corpus.name}: FAILED: {error}')
+            return
         bench.read_all()
         for row in tasks:
             if self._late():
