@@ -39,8 +39,8 @@ void cr_ahead_stop(struct cr_ahead *ahead);
 void cr_ahead_free(struct cr_ahead *ahead); /* stopped */
 
 /*
- * A request for @len bytes at @offset of the file @node was answered; its @size
- * is known.
+ * A request for @len bytes at @offset of the file @node is about to be
+ * answered. Called in the order in which one reader asks.
  */
 void cr_ahead_note(struct cr_ahead *ahead, const struct cr_node *node,
 		   uint64_t offset, size_t len);

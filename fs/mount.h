@@ -21,6 +21,7 @@
 struct cr_ahead;
 struct cr_figures;
 struct cr_index;
+struct cr_loop;
 struct cr_repo;
 struct cr_show;
 struct cr_state;
@@ -48,6 +49,7 @@ struct cr_mount {
 	void (*ready)(void *arg);     /* the kernel has said hello; or NULL */
 	void *ready_arg;
 	struct cr_figures *figures; /* borrowed; likewise */
+	struct cr_loop *loop;	    /* borrowed; likewise */
 	struct cr_detach detach;
 	int keeper;   /* where he listens; borrowed */
 	bool no_open; /* set before the first request, as is: */

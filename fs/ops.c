@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 
 #include "fs/listing.h"
+#include "fs/loop.h"
 #include "fs/mount.h"
 #include "fs/ops_int.h"
 #include "fs/reply.h"
@@ -22,6 +23,12 @@
 static struct cr_mount *mount_of(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
+}
+
+void cr_op_begin(fuse_req_t req)
+{
+	cr_detail_clear();
+	cr_loop_works(mount_of(req)->loop, req);
 }
 
 /* ---- Session ---- */
@@ -105,18 +112,20 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node dir = { 0 };
 	struct fuse_entry_param e = { .entry_timeout = CR_FOREVER };
-	int r;
+	bool told = false;
+	int r, error = 0;
 
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, parent, &dir);
 	if (r == 0)
 		r = do_lookup(mount, &dir, name, &e);
 	/* In a snapshot that a name is absent is as final as all else. */
-	if (r < 0 && (r != -ENOENT || !dir.entry)) {
-		fuse_reply_err(req, cr_reply_errno(mount, &dir, r));
-		return;
-	}
-	if (fuse_reply_entry(req, &e) < 0 && e.ino > 0)
+	if (r < 0 && (r != -ENOENT || !dir.entry))
+		error = cr_reply_errno(mount, &dir, r);
+	if (cr_loop_answers(mount->loop))
+		told = error ? fuse_reply_err(req, error) == 0
+			     : fuse_reply_entry(req, &e) == 0;
+	if (!told && e.ino > 0)
 		cr_node_forget(mount->inodes, e.ino, 1);
 }
 
@@ -141,17 +150,22 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	struct stat st;
-	int r;
+	int r, error = 0;
 
 	(void)fi;
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
-	if (r < 0) {
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+	if (r < 0)
+		error = cr_reply_errno(mount, &node, r);
+	else
+		cr_reply_stat(mount, &node, &st);
+	if (!cr_loop_answers(mount->loop))
 		return;
-	}
-	cr_reply_stat(mount, &node, &st);
-	fuse_reply_attr(req, &st, node.entry ? CR_FOREVER : CR_A_SECOND);
+	if (error)
+		fuse_reply_err(req, error);
+	else
+		fuse_reply_attr(req, &st,
+				node.entry ? CR_FOREVER : CR_A_SECOND);
 }
 
 static int do_readlink(const struct cr_mount *mount, const struct cr_node *node,
@@ -190,14 +204,18 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf target = { 0 };
-	int r;
+	int r, error = 0;
 
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = do_readlink(mount, &node, &target);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+		error = cr_reply_errno(mount, &node, r);
+	if (!cr_loop_answers(mount->loop))
+		return;
+	if (error)
+		fuse_reply_err(req, error);
 	else
 		fuse_reply_readlink(req, (const char *)target.bytes);
 }
@@ -209,16 +227,20 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino,
 {
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	int r;
+	int r, error = 0;
 
 	if (mount->no_opendir) {
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
-	if (r < 0) {
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+	if (r < 0)
+		error = cr_reply_errno(mount, &node, r);
+	if (!cr_loop_answers(mount->loop))
+		return;
+	if (error) {
+		fuse_reply_err(req, error);
 		return;
 	}
 	fi->cache_readdir = fi->keep_cache = node.entry != NULL;
@@ -231,17 +253,22 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node dir = { 0 };
 	cr_cleanup(cr_listing_release) struct cr_listing listing = { 0 };
-	int r;
+	bool told = false;
+	int r, error = 0;
 
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &dir);
 	if (r == 0)
 		r = cr_listing_init(&listing, mount, size, plus);
 	if (r == 0)
 		r = cr_listing_fill(&listing, &dir, (uint64_t)off);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &dir, r));
-	else if (fuse_reply_buf(req, listing.bytes, listing.len) < 0)
+		error = cr_reply_errno(mount, &dir, r);
+	if (cr_loop_answers(mount->loop))
+		told = error ? fuse_reply_err(req, error) == 0
+			     : fuse_reply_buf(req, listing.bytes,
+					      listing.len) == 0;
+	if (!told)
 		cr_listing_take_back(&listing);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fs/ahead.h"
+#include "fs/loop.h"
 #include "fs/mount.h"
 #include "fs/ops_int.h"
 #include "fs/reply.h"
@@ -48,7 +49,7 @@ void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct cr_mount *mount = fuse_req_userdata(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	int r;
+	int r, error = 0;
 
 	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
 		fuse_reply_err(req, EROFS);
@@ -58,10 +59,14 @@ void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = check_open(mount, ino, &node);
-	if (r < 0) {
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+	if (r < 0)
+		error = cr_reply_errno(mount, &node, r);
+	if (!cr_loop_answers(mount->loop))
+		return;
+	if (error) {
+		fuse_reply_err(req, error);
 		return;
 	}
 	fi->keep_cache = 1;
@@ -83,19 +88,6 @@ void cr_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, ENOSYS); /* and no other is sent */
 }
 
-static void reply_text(fuse_req_t req, const struct cr_node *node, size_t size,
-		       uint64_t off)
-{
-	struct cr_mount *mount = fuse_req_userdata(req);
-	cr_cleanup(cr_buf_release) struct cr_buf text = { 0 };
-	int r = cr_dates_text(mount->dates, &node->date, off, size, &text);
-
-	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, node, r));
-	else
-		fuse_reply_buf(req, (const char *)text.bytes, text.len);
-}
-
 /* Hostile lists may have more pieces than one reply can. */
 static void reply_pieces(fuse_req_t req, const struct cr_span *span)
 {
@@ -113,38 +105,59 @@ static void reply_pieces(fuse_req_t req, const struct cr_span *span)
 	fuse_reply_buf(req, (const char *)bytes, span->len);
 }
 
+static void reply_span(fuse_req_t req, const struct cr_span *span)
+{
+	if (span->count == 0)
+		fuse_reply_buf(req, NULL, 0);
+	else if (span->count > IOV_COUNT_MAX)
+		reply_pieces(req, span);
+	else
+		fuse_reply_iov(req, span->iov, (int)span->count);
+}
+
+static int read_span(struct cr_mount *mount, const struct cr_node *node,
+		     const struct cr_range *range, struct cr_span *ret)
+{
+	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
+	int r = open_file(mount, node, &handle);
+
+	return r < 0 ? r : cr_whole_span(mount, node, handle.file, range, ret);
+}
+
 void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		struct fuse_file_info *fi)
 {
 	struct cr_mount *mount = fuse_req_userdata(req);
+	const struct cr_range range = { (uint64_t)off, size };
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
 	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
-	int r;
+	cr_cleanup(cr_buf_release) struct cr_buf text = { 0 };
+	bool is_text = false;
+	int r, error = 0;
 
 	(void)fi;
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
-	if (r == 0 && !node.entry && cr_date_is_file(&node.date)) {
-		reply_text(req, &node, size, (uint64_t)off);
-		return;
-	}
 	if (r == 0)
-		r = open_file(mount, &node, &handle);
-	if (r == 0)
-		r = cr_whole_span(mount, &node, handle.file,
-				  &(struct cr_range){ (uint64_t)off, size },
-				  &span);
+		is_text = !node.entry && cr_date_is_file(&node.date);
+	if (is_text)
+		r = cr_dates_text(mount->dates, &node.date, range.offset, size,
+				  &text);
+	else if (r == 0)
+		r = read_span(mount, &node, &range, &span);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
-	else if (span.count == 0)
-		fuse_reply_buf(req, NULL, 0);
-	else if (span.count > IOV_COUNT_MAX)
-		reply_pieces(req, &span);
+		error = cr_reply_errno(mount, &node, r);
+	else if (!is_text)
+		/* Before who asked can ask for the next: in their order. */
+		cr_ahead_note(mount->ahead, &node, range.offset, span.len);
+	if (!cr_loop_answers(mount->loop))
+		return;
+	if (error)
+		fuse_reply_err(req, error);
+	else if (is_text)
+		fuse_reply_buf(req, (const char *)text.bytes, text.len);
 	else
-		fuse_reply_iov(req, span.iov, (int)span.count);
-	if (r == 0)
-		cr_ahead_note(mount->ahead, &node, (uint64_t)off, span.len);
+		reply_span(req, &span);
 }
 
 /* The files of the top level have no holes. */
@@ -175,19 +188,23 @@ void cr_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	struct cr_mount *mount = fuse_req_userdata(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	uint64_t at = 0;
-	int r;
+	int r, error = 0;
 
 	(void)fi;
 	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
 		fuse_reply_err(req, EINVAL);
 		return;
 	}
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = off < 0 ? -ENXIO : cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = do_lseek(mount, &node, (uint64_t)off, whence, &at);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+		error = cr_reply_errno(mount, &node, r);
+	if (!cr_loop_answers(mount->loop))
+		return;
+	if (error)
+		fuse_reply_err(req, error);
 	else
 		fuse_reply_lseek(req, (off_t)at);
 }

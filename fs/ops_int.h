@@ -8,6 +8,12 @@
 
 #include <fuse_lowlevel.h>
 
+/*
+ * Work on @req begins, which may take long.  From here to cr_loop_answers() it
+ * is not to be touched (loop.h).
+ */
+void cr_op_begin(fuse_req_t req);
+
 /* ops_file.c */
 void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void cr_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

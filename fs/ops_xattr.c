@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/attr.h"
+#include "fs/loop.h"
 #include "fs/mount.h"
 #include "fs/ops_int.h"
 #include "fs/ours.h"
@@ -80,41 +81,45 @@ void cr_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	struct cr_mount *mount = fuse_req_userdata(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	cr_cleanup(wanted_release) struct wanted wanted = { .name = name };
-	int r;
+	int r, error = 0;
 
 	/* Final for this mount: which then has no file with any. */
 	if (mount->options->noxattr) {
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = get_xattr(mount, &node, &wanted);
 	if (r < 0)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+		error = cr_reply_errno(mount, &node, r);
+	if (!cr_loop_answers(mount->loop))
+		return;
+	if (error)
+		fuse_reply_err(req, error);
 	else
 		reply_sized(req, wanted.value, size);
 }
 
 /* Names of trusted.* are not for everybody; their values are the kernel's. */
-static bool is_for(const struct fuse_ctx *who, const char *name)
+static bool is_for(uid_t who, const char *name)
 {
-	return who->uid == 0 || strncmp(name, XATTR_TRUSTED_PREFIX,
-					XATTR_TRUSTED_PREFIX_LEN) != 0;
+	return who == 0 || strncmp(name, XATTR_TRUSTED_PREFIX,
+				   XATTR_TRUSTED_PREFIX_LEN) != 0;
 }
 
-/* Take those that are not shown from a list of names, each with its zero. */
-static void drop_hidden(fuse_req_t req, struct cr_buf *names)
+/* Take those not shown to @who from a list of names, each with its zero. */
+static void drop_hidden(const struct cr_mount *mount, uid_t who,
+			struct cr_buf *names)
 {
-	const struct cr_mount *mount = fuse_req_userdata(req);
 	size_t kept = 0, len;
 
 	for (size_t at = 0; at < names->len; at += len + 1) {
 		const char *name = (const char *)names->bytes + at;
 
 		len = strlen(name);
-		if (!is_for(fuse_req_ctx(req), name) ||
+		if (!is_for(who, name) ||
 		    !cr_show_has_xattr(mount->show, name, len))
 			continue;
 		memmove(names->bytes + kept, name, len + 1);
@@ -129,22 +134,27 @@ void cr_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf set = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf names = { 0 };
-	int r;
+	uid_t who = fuse_req_ctx(req)->uid;
+	int r, error = 0;
 
 	if (mount->options->noxattr) {
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_detail_clear();
+	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = get_xattrs(mount, &node, &set);
 	if (r == 0)
 		r = cr_attr_xattr_names((struct cr_piece){ set.bytes, set.len },
 					&names);
-	drop_hidden(req, &names);
+	drop_hidden(mount, who, &names);
 	if (r < 0 && r != -ENODATA)
-		fuse_reply_err(req, cr_reply_errno(mount, &node, r));
+		error = cr_reply_errno(mount, &node, r);
+	if (!cr_loop_answers(mount->loop))
+		return;
+	if (error)
+		fuse_reply_err(req, error);
 	else
 		reply_sized(req, (struct cr_piece){ names.bytes, names.len },
 			    size);

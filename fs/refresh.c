@@ -14,6 +14,7 @@
 #include "fs/ahead.h"
 #include "fs/figures.h"
 #include "fs/keeper.h"
+#include "fs/loop.h"
 #include "fs/mount.h"
 #include "store/base/error.h"
 #include "store/base/log.h"
@@ -21,16 +22,14 @@
 
 #define PERIOD_MS      1000
 #define FIRST_MS       50
-#define END_AGAIN_MS   100
 #define CATCH_UP_EVERY 15 /* periods: it costs 50 to 200 ms */
 
 struct cr_refresh {
 	struct cr_mount *mount; /* borrowed */
 	pthread_t thread;
-	pthread_t main; /* runs the session */
-	int stop;	/* eventfd */
-	int signals;	/* signalfd */
-	bool told;	/* the keeper, that a signal came */
+	int stop;    /* eventfd */
+	int signals; /* signalfd */
+	bool told;   /* the keeper, that a signal came */
 };
 
 /* Runs without any lock: the kernel may have to wait for a request of ours. */
@@ -112,20 +111,6 @@ static bool is_end(struct cr_refresh *self)
 	return true;
 }
 
-/*
- * End the session, whose loop waits for nothing that this would wake: until it
- * has ended, for a signal may come between its question and its sleep.
- */
-static void end(struct cr_refresh *self, struct pollfd *stop)
-{
-	/* While there is somebody to answer what they may wait for. */
-	cr_ahead_stop(self->mount->ahead);
-	fuse_session_exit(self->mount->session);
-	do
-		(void)pthread_kill(self->main, SIGUSR2);
-	while (poll(stop, 1, END_AGAIN_MS) == 0);
-}
-
 /* The keeper tries, and cannot where somebody is in it. */
 static void look_for_idleness(const struct cr_mount *mount)
 {
@@ -152,7 +137,9 @@ static void *run(void *arg)
 		if (ready > 0 && poll_for[0].revents)
 			return NULL;
 		if (ready > 0 && poll_for[1].revents && is_end(self)) {
-			end(self, &poll_for[0]);
+			/* While there is somebody to answer what they want. */
+			cr_ahead_stop(self->mount->ahead);
+			cr_loop_end(self->mount->loop);
 			return NULL;
 		}
 		wait = PERIOD_MS;
@@ -183,12 +170,6 @@ void cr_refresh_block_signals(void)
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Only to interrupt what the main thread waits in. */
-static void wake(int signal)
-{
-	(void)signal;
-}
-
 static void refresh_free(struct cr_refresh **self)
 {
 	if (!*self)
@@ -202,18 +183,15 @@ int cr_refresh_start(struct cr_mount *mount, struct cr_refresh **ret)
 {
 	cr_cleanup(refresh_free) struct cr_refresh *self =
 		calloc(1, sizeof(*self));
-	const struct sigaction action = { .sa_handler = wake };
 	sigset_t set = our_signals();
 	int r;
 
 	if (!self)
 		return -ENOMEM;
 	self->mount = mount;
-	self->main = pthread_self();
 	self->stop = eventfd(0, EFD_CLOEXEC);
 	self->signals = signalfd(-1, &set, SFD_CLOEXEC);
-	if (self->stop < 0 || self->signals < 0 ||
-	    sigaction(SIGUSR2, &action, NULL) < 0)
+	if (self->stop < 0 || self->signals < 0)
 		return cr_fail(errno, "waiting for signals: %m");
 	r = pthread_create(&self->thread, NULL, run, self);
 	if (r != 0)

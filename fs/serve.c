@@ -13,6 +13,7 @@
 #include "fs/exit.h"
 #include "fs/figures.h"
 #include "fs/keeper.h"
+#include "fs/loop.h"
 #include "fs/mount.h"
 #include "fs/ops.h"
 #include "fs/options.h"
@@ -83,8 +84,22 @@ static unsigned int threads(const struct cr_mount_options *options)
 			 : THREADS_MIN;
 }
 
+static int loop_new(struct cr_mount *mount, struct cr_loop **ret)
+{
+	const struct cr_loop_options options = {
+		.session = mount->session,
+		.threads = threads(mount->options),
+		.replace = CR_LOOP_REPLACE,
+		.answer = CR_LOOP_ANSWER,
+	};
+	int r = cr_loop_new(&options, ret);
+
+	mount->loop = *ret;
+	return r;
+}
+
 /* Returns once the mount is gone, or a signal ended it. */
-static int loop(struct cr_mount *mount, struct fuse_loop_config *config)
+static int loop(struct cr_mount *mount)
 {
 	struct cr_refresh *refresh = NULL;
 	int r = cr_ahead_start(mount->ahead);
@@ -92,13 +107,12 @@ static int loop(struct cr_mount *mount, struct fuse_loop_config *config)
 	if (r == 0)
 		r = cr_refresh_start(mount, &refresh);
 	if (r == 0) {
-		r = fuse_session_loop_mt(mount->session, config);
+		r = cr_loop_run(mount->loop);
 		if (cr_mount_may_share(mount) < 0)
 			r = -CR_EUSAGE; /* that ended it, in op_init() */
-		else if (r != 0)
-			r = cr_fail(r < 0 ? -r : EIO, "%s: the mount ended: %s",
-				    mount->options->mountpoint,
-				    cr_strerror(r < 0 ? r : -EIO));
+		else if (r < 0)
+			r = cr_fail(-r, "%s: the mount ended: %s",
+				    mount->options->mountpoint, cr_detail());
 	}
 	cr_refresh_stop(refresh);
 	cr_ahead_stop(mount->ahead);
@@ -136,7 +150,6 @@ static int go_in(struct cr_mount *mount)
 static int serve(struct cr_mount *mount)
 {
 	const char *mountpoint = mount->options->mountpoint;
-	struct fuse_loop_config *config;
 	int r;
 
 	if (fuse_session_mount(mount->session, mountpoint) < 0)
@@ -144,22 +157,15 @@ static int serve(struct cr_mount *mount)
 	if (!cr_keeper_tell(mount->keeper, CR_NEWS_MOUNTED))
 		return cr_fail(EPIPE, "the process that would unmount is gone");
 	cr_mount_try(mount);
-	config = fuse_loop_cfg_create();
-	if (!config)
-		return -ENOMEM;
-	fuse_loop_cfg_set_clone_fd(config, 0);
-	fuse_loop_cfg_set_max_threads(config, threads(mount->options));
 	r = go_in(mount);
-	if (r == 0)
-		r = loop(mount, config);
-	fuse_loop_cfg_destroy(config);
-	return r;
+	return r < 0 ? r : loop(mount);
 }
 
 int cr_serve(const struct cr_mount_options *options, int keeper)
 {
 	cr_cleanup(cr_figures_freep) struct cr_figures *figures = NULL;
 	cr_cleanup(cr_mount_closep) struct cr_mount *mount = NULL;
+	cr_cleanup(cr_loop_freep) struct cr_loop *loop = NULL;
 	int r = cr_mount_unlock(options, &mount);
 
 	if (r == 0)
@@ -175,6 +181,8 @@ int cr_serve(const struct cr_mount_options *options, int keeper)
 	r = cr_mount_open(mount);
 	if (r == 0)
 		r = session_new(mount);
+	if (r == 0)
+		r = loop_new(mount, &loop);
 	if (r < 0)
 		return cr_exit_status(r);
 	r = serve(mount);

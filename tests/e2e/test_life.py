@@ -746,35 +746,3 @@ def test_a_mount_writes_nothing_and_locks_nothing(repo, tree, tmp_path):
             assert backup.wait(60) == 0
         harness.until(lambda: 'piped' in os.listdir(mount.path / 'snapshots'),
                       'the new source appears')
-
-
-# ---- Interrupts --------------------------------------------------------------
-
-
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
-def test_a_reader_can_be_interrupted(repo, tmp_path, number):
-    """Storage takes a second for each read; who waits for it need not."""
-    harness.need_programs('strace')
-    top = tmp_path / 'top'
-    for i in range(30):
-        harness.write(top / f'{i:02}', harness.noise(i, 2_000_000))
-    repo.backup(top)
-    with repo.mount() as mount:
-        argv = ['strace', '-f', '-qq', '-p', str(mount.server), '-e',
-                'trace=pread64', '-e', 'inject=pread64:delay_enter=1000000',
-                '-o', tmp_path / 'trace']
-        with harness.running(argv) as strace:
-            harness.until(lambda: int(harness.status(mount.server)['TracerPid']),
-                          'strace is there')
-            with harness.running(['sh', '-c', 'exec cat "$0"/*',
-                                  mount.snapshot()]) as reader:
-                harness.until(lambda: 'pread64' in
-                              (tmp_path / 'trace').read_text(), 'it reads')
-                reader.send_signal(number)
-                assert reader.wait(30) == -number
-            strace.terminate()
-            strace.wait(30)
-        # 60 MB take at least one for each MiB.
-        assert (tmp_path / 'trace').read_text().count('pread64(') < 50
-        compare.assert_equal(top, mount.snapshot())
-    shutil.rmtree(top)

@@ -23,10 +23,10 @@ MAY = {
 # name with _something), or a folder.  A key that ends in / is a prefix.
 OWNER = {
     'cmocka.h': ['tests/'],
-    'fuse.h': ['fs/'],
+    'fuse.h': ['fs/', 'tests/e2e/hanging'],
     'fuse_common.h': ['fs/'],
-    'fuse_lowlevel.h': ['fs/', 'tests/bench/memfs', 'tests/unit/test_figures',
-                         'tests/unit/test_ops'],
+    'fuse_lowlevel.h': ['fs/', 'tests/bench/memfs', 'tests/unit/kernel',
+                         'tests/unit/test_figures', 'tests/unit/test_ops'],
     'fuse_opt.h': ['fs/'],
     'jansson.h': ['fs/', 'tools/', 'tests/'],
     'rocksdb/': ['store/disk/kv'],
