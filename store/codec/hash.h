@@ -49,7 +49,7 @@ struct cr_id cr_commitment(const struct cr_key *key, const char *label,
 struct cr_id cr_chunk_id(const struct cr_key *id_key, enum cr_chunk_type type,
 			 const void *bytes, size_t len);
 
-/* One of many ids to be made. */
+/* One of many ids to be made; or, of type 0, the hash of a whole file. */
 struct cr_id_wanted {
 	enum cr_chunk_type type;
 	struct cr_piece bytes; /* borrowed */

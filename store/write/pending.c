@@ -47,6 +47,7 @@ struct cr_pending {
 	size_t parts, files;
 	struct part part[PARTS];
 	struct file file[FILES];
+	struct cr_id_wanted want[PARTS + FILES]; /* of make_hashes() */
 };
 
 int cr_pending_new(struct cr_writer *writer, struct cr_stream *stream,
@@ -160,17 +161,6 @@ void cr_pending_drop(struct cr_pending *p)
 
 /* ---- Hashes ---- */
 
-static void make_ids(struct cr_pending *p)
-{
-	const struct cr_key *key = &cr_writer_domain(p->writer)->id_key;
-
-	for (size_t i = 0; i < p->parts; i++)
-		if (p->part[i].type == CHUNK)
-			p->part[i].id =
-				cr_chunk_id(key, CR_CHUNK_DATA,
-					    p->part[i].bytes, p->part[i].len);
-}
-
 /* Whether all of @file is at hand. */
 static bool is_whole(const struct cr_pending *p, const struct file *file)
 {
@@ -184,17 +174,31 @@ static bool hash_at_once(const struct cr_pending *p, const struct file *file)
 	       file->chunks > 1;
 }
 
-static void make_file_hashes(struct cr_pending *p)
+/* Ids of chunks, and hashes of files that are whole: all side by side. */
+static void make_hashes(struct cr_pending *p)
 {
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->parts; i++) {
+		struct part *part = &p->part[i];
+
+		if (part->type == CHUNK)
+			p->want[n++] = (struct cr_id_wanted){
+				CR_CHUNK_DATA,
+				{ part->bytes, part->len },
+				&part->id,
+			};
+	}
 	for (size_t i = 0; i < p->files; i++) {
 		struct file *file = &p->file[i];
 
-		if (!hash_at_once(p, file))
-			continue;
-		cr_file_hash_init(&file->running);
-		cr_file_hash_update(&file->running, file->from, file->len);
-		file->hash = cr_file_hash_final(&file->running);
+		if (hash_at_once(p, file))
+			p->want[n++] = (struct cr_id_wanted){
+				.bytes = { file->from, file->len },
+				.id = &file->hash,
+			};
 	}
+	cr_chunk_ids(&cr_writer_domain(p->writer)->id_key, p->want, n);
 }
 
 /* The hash of a file of which a part only is at hand. */
@@ -295,8 +299,7 @@ static void clear(struct cr_pending *p)
 
 int cr_pending_settle(struct cr_pending *p)
 {
-	make_ids(p);
-	make_file_hashes(p);
+	make_hashes(p);
 	for (size_t i = 0; i < p->parts; i++) {
 		int r = store_part(p, &p->part[i]);
 
