@@ -362,7 +362,7 @@ int cr_mount_open(struct cr_mount *mount)
 	open_index(mount);
 	r = make_tables(mount);
 	if (r == 0)
-		r = cr_mount_refresh(mount);
+		r = cr_mount_list_first(mount);
 	if (r < 0)
 		return r;
 	r = check_snapshots(mount);
@@ -392,120 +392,7 @@ void cr_mount_close(struct cr_mount *mount)
 	free(mount);
 }
 
-/* ---- What changes ---- */
-
-/* Manifests that do not count, and contradictions: each is told once. */
-static void tell_bad(struct cr_mount *mount)
-{
-	const struct cr_snapshots *set = &mount->snapshots;
-
-	for (size_t i = 0; i < set->bads; i++) {
-		const struct cr_snapshot *bad = set->bad[i];
-		const char *why = bad->why ? bad->why : bad->object;
-
-		if (cr_is_damage(bad->error))
-			cr_damage_object(mount->damage, bad->object, why);
-		else
-			cr_damage_note(mount->damage, why);
-	}
-	if (set->tampered < 0 && set->tampered_why)
-		cr_damage_note(mount->damage, set->tampered_why);
-}
-
-static void note_detail(struct cr_mount *mount, int r)
-{
-	cr_damage_note(mount->damage,
-		       *cr_detail() ? cr_detail() : cr_strerror(r));
-}
-
-/* Take in what the owner changed about the keys: whether there was anything. */
-static bool renew(struct cr_mount *mount)
-{
-	int r = cr_repo_renew(mount->repo);
-	bool renewed = r == 1;
-
-	if (renewed && mount->state)
-		r = cr_repo_check_heads(mount->repo, mount->state);
-	if (r < 0)
-		note_detail(mount, r);
-	if (r == -CR_ECAPABILITY) {
-		mount->shut_out = true;
-		cr_status_shut_out(mount->status);
-		cr_damage_note(mount->damage,
-			       "this mount goes on showing what it has, and "
-			       "takes in nothing new");
-	}
-	return renewed;
-}
-
-/*
- * List by the key list that was there when the listed ones were signed, or a
- * later one: so the keys come after the snapshots.  How many changed.
- */
-static int list_snapshots(struct cr_mount *mount)
-{
-	int changed = 0, r;
-
-	do {
-		r = cr_snapshots_update(mount->repo, mount->state,
-					&mount->snapshots);
-		if (r < 0)
-			return r;
-		changed += r;
-	} while (renew(mount));
-	return changed;
-}
-
-/* Show what the set has now. */
-static int show(struct cr_mount *mount)
-{
-	struct cr_status_list list = { .set = &mount->snapshots,
-				       .only = mount->options->source };
-	size_t shown;
-	int r;
-
-	cr_reader_expect_packs(mount->reader);
-	tell_bad(mount);
-	r = cr_dates_update(mount->dates, &mount->snapshots,
-			    (int64_t)time(NULL));
-	if (r < 0)
-		return r;
-	cr_dates_count(mount->dates, &shown, &list.refused);
-	if (list.refused > 0 && mount->listed)
-		cr_damage_note(mount->damage,
-			       "noxattr: snapshots that hold xattrs or ACLs "
-			       "are not shown; mount again without it");
-	r = cr_status_listed(mount->status, &list);
-	if (r == 0)
-		mount->listed = true;
-	return r;
-}
-
-int cr_mount_refresh(struct cr_mount *mount)
-{
-	int r = mount->shut_out ? 0 : list_snapshots(mount);
-
-	if (r > 0 || (r == 0 && !mount->listed)) {
-		r = show(mount);
-		r = r < 0 ? r : 1;
-	}
-	cr_status_refreshed(mount->status, r);
-	return r;
-}
-
-void cr_mount_drop_damaged(struct cr_mount *mount)
-{
-	uint64_t node[64];
-	size_t n;
-
-	do {
-		n = cr_damage_nodes(mount->damage, node, CR_ARRAY_LEN(node));
-		/* That the kernel does not know it is as good. */
-		for (size_t i = 0; i < n; i++)
-			(void)fuse_lowlevel_notify_inval_inode(mount->session,
-							       node[i], 0, 0);
-	} while (n == CR_ARRAY_LEN(node));
-}
+/* ---- Sums ---- */
 
 struct sum {
 	struct cr_mount *mount;

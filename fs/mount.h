@@ -97,6 +97,12 @@ cr_must_check int cr_mount_node(struct cr_mount *mount,
 cr_must_check int cr_mount_refresh(struct cr_mount *mount);
 
 /*
+ * The same for the first time: of what this machine has authenticated before,
+ * nothing is read again (store/read/remembered.h).
+ */
+cr_must_check int cr_mount_list_first(struct cr_mount *mount);
+
+/*
  * Have the kernel drop what it keeps of files that turned out to be damaged.
  * Not in a request: it may have to wait for the end of others.
  */

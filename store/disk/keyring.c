@@ -447,3 +447,14 @@ int cr_keyring_manifest_key_make(const struct cr_keyring *ring,
 	derive_manifest_key(ring, head, &z, out);
 	return 0;
 }
+
+int cr_keyring_state_key(const struct cr_keyring *ring, struct cr_key *out)
+{
+	const struct epoch_keys *newest = &ring->epoch[ring->epochs - 1];
+
+	if (!cr_keyring_reads(ring) || !newest->has_seeds)
+		return cr_fail(CR_ECAPABILITY, "key %s may not read",
+			       cr_uid_hex(&ring->id).text);
+	cr_kdf(&newest->secret.meta_seed, "state-manifests", NULL, 0, out);
+	return 0;
+}

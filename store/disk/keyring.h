@@ -79,6 +79,13 @@ cr_must_check int cr_keyring_manifest_key_make(const struct cr_keyring *ring,
 					       struct cr_manifest_head *head,
 					       struct cr_key *out);
 
+/*
+ * A key for what this machine keeps of manifests: only who can open them has
+ * it.  -CR_ECAPABILITY for keys that do not read.
+ */
+cr_must_check int cr_keyring_state_key(const struct cr_keyring *ring,
+				       struct cr_key *out);
+
 static inline void cr_keyring_freep(struct cr_keyring **ring)
 {
 	cr_keyring_free(*ring);

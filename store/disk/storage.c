@@ -148,8 +148,8 @@ int cr_storage_get(const struct cr_storage *storage, const char *name,
 	return r;
 }
 
-int cr_storage_time(const struct cr_storage *storage, const char *name,
-		    int64_t *ret)
+int cr_storage_mark(const struct cr_storage *storage, const char *name,
+		    struct cr_stored_mark *ret)
 {
 	struct stat st;
 
@@ -158,8 +158,26 @@ int cr_storage_time(const struct cr_storage *storage, const char *name,
 	if (fstatat(storage->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT || errno == ENOTDIR ? -ENOENT
 							   : fail(-errno, name);
-	*ret = st.st_mtim.tv_sec;
+	*ret = (struct cr_stored_mark){
+		.size = (uint64_t)st.st_size,
+		.inode = st.st_ino,
+		.received = st.st_mtim.tv_sec,
+		.received_ns = (uint32_t)st.st_mtim.tv_nsec,
+		.changed = st.st_ctim.tv_sec,
+		.changed_ns = (uint32_t)st.st_ctim.tv_nsec,
+	};
 	return 0;
+}
+
+int cr_storage_time(const struct cr_storage *storage, const char *name,
+		    int64_t *ret)
+{
+	struct cr_stored_mark mark;
+	int r = cr_storage_mark(storage, name, &mark);
+
+	if (r == 0)
+		*ret = mark.received;
+	return r;
 }
 
 int cr_stored_open(const struct cr_storage *storage, const char *name,

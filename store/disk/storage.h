@@ -56,6 +56,19 @@ cr_must_check int cr_storage_get(const struct cr_storage *storage,
 cr_must_check int cr_storage_time(const struct cr_storage *storage,
 				  const char *name, int64_t *ret);
 
+/*
+ * What changes when somebody puts other bytes in an object's place, if the
+ * storage is honest.  Errors as cr_storage_get().
+ */
+struct cr_stored_mark {
+	uint64_t size, inode;
+	int64_t received; /* UTC seconds, as cr_storage_time() */
+	int64_t changed;
+	uint32_t received_ns, changed_ns;
+};
+cr_must_check int cr_storage_mark(const struct cr_storage *storage,
+				  const char *name, struct cr_stored_mark *ret);
+
 /* -ENOENT without a sentence when there is no such object. */
 cr_must_check int cr_stored_open(const struct cr_storage *storage,
 				 const char *name, struct cr_stored **ret);

@@ -178,6 +178,10 @@ static int update_heads(struct cr_heads *heads, const struct link *link,
 		struct cr_head mine;
 		int r;
 
+		/* Nearly always the next one says so at once. */
+		if (i + 1 < n && same_chain(&link[i], &link[i + 1]) &&
+		    intact(link[i + 1].snapshot))
+			continue;
 		for (size_t k = 0; k < n && newest; k++) {
 			const struct cr_snapshot *t = link[k].snapshot;
 

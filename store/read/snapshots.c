@@ -9,6 +9,7 @@
 #include "store/disk/manifest_object.h"
 #include "store/disk/revoked.h"
 #include "store/read/chain.h"
+#include "store/read/remembered.h"
 
 #define AHEAD_MAX 3600 /* seconds */
 
@@ -100,27 +101,101 @@ static int check_rights(const struct cr_repo *repo,
 	return 0;
 }
 
-static int open_snapshot(const struct cr_repo *repo, struct cr_snapshot *s)
+/* What verified it: not the same key, not known. */
+static struct cr_id signer_of(const struct cr_repo *repo,
+			      const struct cr_manifest_head *head)
+{
+	const struct cr_roster_key *key = cr_repo_key(repo, &head->writer);
+	struct cr_id none = { 0 };
+
+	return key ? cr_hash_bytes("state-signer", &key->sign_pk,
+				   sizeof(key->sign_pk))
+		   : none;
+}
+
+/* Take @s from what is remembered: 1, or 0 when it is not. */
+static int recall(const struct cr_repo *repo, struct cr_remembered *remembered,
+		  const struct cr_stored_mark *mark, struct cr_snapshot *s)
+{
+	struct cr_remembered_manifest known;
+	struct cr_manifest_head head;
+	struct cr_manifest manifest;
+	struct cr_id signer;
+	struct cr_buf *body;
+
+	if (!remembered ||
+	    !cr_remembered_find(remembered, s->object, mark, &known) ||
+	    cr_manifest_head_parse(known.bytes, &head) < 0)
+		return 0;
+	signer = signer_of(repo, &head);
+	if (cr_id_zero(&signer) || !cr_id_equal(&signer, &known.signer))
+		return 0;
+	body = calloc(1, sizeof(*body));
+	if (!body)
+		return -ENOMEM;
+	cr_buf_put(body, known.body.bytes, known.body.len);
+	if (cr_buf_error(body) < 0 ||
+	    cr_manifest_parse((struct cr_piece){ body->bytes, body->len },
+			      &manifest) < 0) {
+		cr_buf_release(body);
+		free(body);
+		return 0;
+	}
+	manifest.body = body;
+	s->head = head;
+	s->manifest = manifest;
+	s->id = known.id;
+	return 1;
+}
+
+/* Read and verify; and remember that. */
+static int open_object(const struct cr_repo *repo,
+		       struct cr_remembered *remembered,
+		       const struct cr_stored_mark *mark, struct cr_snapshot *s)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
+	struct cr_remembered_manifest known = { .object = s->object,
+						.mark = *mark };
+	const struct cr_buf *body;
 	int r = cr_manifest_read_head(repo, s->object, &bytes, &s->head,
 				      &s->id);
 
+	if (r == 0)
+		r = cr_manifest_open_body(repo, s->object, &bytes, &s->head,
+					  &s->manifest);
+	if (r < 0 || !remembered)
+		return r;
+	body = s->manifest.body;
+	known.id = s->id;
+	known.signer = signer_of(repo, &s->head);
+	known.bytes = (struct cr_piece){ bytes.bytes, bytes.len };
+	known.body = (struct cr_piece){ body->bytes, body->len };
+	return cr_remembered_add(remembered, &known);
+}
+
+static int open_snapshot(const struct cr_repo *repo,
+			 struct cr_remembered *remembered,
+			 struct cr_snapshot *s)
+{
+	struct cr_stored_mark mark;
+	int r = cr_storage_mark(repo->storage, s->object, &mark);
+
+	if (r == -ENOENT)
+		return cr_fail(CR_EMISSING, "%s is missing", s->object);
+	if (r == 0)
+		r = recall(repo, remembered, &mark, s);
+	if (r == 0)
+		r = open_object(repo, remembered, &mark, s);
 	if (r < 0)
 		return r;
-	r = cr_manifest_open_body(repo, s->object, &bytes, &s->head,
-				  &s->manifest);
-	if (r < 0)
-		return r;
-	r = cr_storage_time(repo->storage, s->object, &s->received);
-	if (r < 0)
-		return r;
+	s->received = mark.received;
 	memcpy(s->source, s->manifest.source.bytes, s->manifest.source.len);
 	return check_rights(repo, s);
 }
 
 /* Read @object.  What is wrong with it goes into the snapshot. */
-static int load_snapshot(const struct cr_repo *repo, const char *object,
+static int load_snapshot(const struct cr_repo *repo,
+			 struct cr_remembered *remembered, const char *object,
 			 struct cr_snapshot **ret)
 {
 	cr_cleanup(snapshot_freep) struct cr_snapshot *s =
@@ -132,7 +207,7 @@ static int load_snapshot(const struct cr_repo *repo, const char *object,
 	s->object = strdup(object);
 	if (!s->object)
 		return -ENOMEM;
-	r = open_snapshot(repo, s);
+	r = open_snapshot(repo, remembered, s);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
@@ -296,6 +371,7 @@ struct update {
 	size_t freshs;
 	struct cr_snapshots_retired *gone; /* owned; the set has them still */
 	size_t gones;
+	struct cr_remembered *remembered; /* borrowed; or NULL */
 };
 
 static void update_release(struct update *update)
@@ -344,7 +420,7 @@ static int take_object(const struct cr_repo *repo, const char *object,
 		       struct cr_snapshot *was, struct update *update)
 {
 	cr_cleanup(snapshot_freep) struct cr_snapshot *now = NULL;
-	int r = load_snapshot(repo, object, &now);
+	int r = load_snapshot(repo, update->remembered, object, &now);
 
 	if (r == 0 && was && was->error && was->error == now->error) {
 		update->all[update->count++] = was;
@@ -414,7 +490,9 @@ int cr_snapshots_update(const struct cr_repo *repo, struct cr_state *state,
 			struct cr_snapshots *set)
 {
 	cr_cleanup(names_release) struct names names = { 0 };
-	cr_cleanup(update_release) struct update update = { 0 };
+	cr_cleanup(update_release) struct update update = {
+		.remembered = set->remembered,
+	};
 	struct listing l = { .repo = repo, .names = &names };
 	size_t changed;
 	int r;

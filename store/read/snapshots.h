@@ -24,7 +24,15 @@ struct cr_snapshot {
 	char *why;	  /* owned; the sentence, when @error */
 };
 
+struct cr_remembered;
+
 struct cr_snapshots {
+	/*
+	 * Borrowed, or NULL: manifests that need not be read again, and to
+	 * which those that are read are added.  Not for who checks what is
+	 * stored.
+	 */
+	struct cr_remembered *remembered;
 	/* Those that count, by source (bytes), then time; owned. */
 	struct cr_snapshot **snapshot;
 	size_t count;
