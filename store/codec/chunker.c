@@ -5,13 +5,14 @@
 
 #include "store/base/cursor.h"
 
+#define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
 /*
  * No cut lies before the least length, which is more than the window: so the
  * hash at every place where a cut may fall sees bytes of this chunk only.
  */
-_Static_assert((1u << 14) / 4 >= CR_GEAR_WINDOW,
+_Static_assert((1u << 12) / 4 >= CR_GEAR_WINDOW,
 	       "the window must fit into the shortest chunk");
 
 void cr_gear_init(struct cr_gear *gear, const struct cr_key *chunker_key)
@@ -29,7 +30,7 @@ void cr_gear_init(struct cr_gear *gear, const struct cr_key *chunker_key)
 
 unsigned int cr_class_bits(enum cr_size_class size_class)
 {
-	return 13 + (unsigned int)size_class;
+	return size_class == CR_CLASS_4K ? 12 : 13 + (unsigned int)size_class;
 }
 
 size_t cr_class_max(enum cr_size_class size_class)
@@ -117,14 +118,25 @@ uint64_t cr_class_sample_offset(uint64_t size, unsigned int k)
 	return k * (span / steps) + k * (span % steps) / steps;
 }
 
+/* Whether a file stays in the class it had: it went half as far as it may. */
+static bool keeps(uint64_t size, enum cr_size_class previous)
+{
+	if (previous == CR_CLASS_4K)
+		return size >= 8 * MIB && size <= 8 * GIB;
+	if (previous == CR_CLASS_16K)
+		return size <= 32 * MIB ||
+		       (size >= 2 * GIB && size <= 128 * GIB);
+	return previous == CR_CLASS_32K && size >= 32 * GIB;
+}
+
 enum cr_size_class cr_class_of(uint64_t size, bool incompressible,
 			       enum cr_size_class previous)
 {
 	if (size >= CR_CLASS_SAMPLE_MIN && incompressible)
 		return CR_CLASS_64K;
-	if (previous == CR_CLASS_16K && size <= 8 * GIB)
-		return CR_CLASS_16K;
-	if (previous == CR_CLASS_32K && size >= 2 * GIB)
+	if (keeps(size, previous))
+		return previous;
+	if (size >= 64 * GIB)
 		return CR_CLASS_32K;
-	return size < 4 * GIB ? CR_CLASS_16K : CR_CLASS_32K;
+	return size >= 16 * MIB && size < 4 * GIB ? CR_CLASS_4K : CR_CLASS_16K;
 }

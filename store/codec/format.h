@@ -63,6 +63,7 @@ enum cr_size_class {
 	CR_CLASS_16K = 1,
 	CR_CLASS_32K = 2,
 	CR_CLASS_64K = 3,
+	CR_CLASS_4K = 4,
 };
 
 enum cr_chunk_type {

@@ -36,6 +36,22 @@ def test_what_it_extracts_equals_the_source(repo, tree):
     compare.assert_equal(tree, repo.folder / 'out', ctime=False)
 
 
+@pytest.mark.main
+def test_it_reads_the_class_of_great_files(repo, tree):
+    """A file of 16 MiB that compresses has smaller chunks than the others."""
+    text = harness.noise(5, 8 << 20).hex().encode()
+    harness.write(tree / 'great', text)
+    harness.write(tree / 'greatest below', text[:-1])
+    repo.backup(tree)
+    rows = {name_of(json.loads(line)): json.loads(line)
+            for line in repo.read('dump', 'latest').out.splitlines()}
+    assert rows[b'great']['class'] == 4
+    assert rows[b'greatest below']['class'] == 1
+    assert repo.read('check').err == ''
+    repo.read('extract', 'latest', repo.folder / 'out')
+    compare.assert_equal(tree, repo.folder / 'out', ctime=False)
+
+
 def test_it_extracts_the_evil_tree(ext4, tmp_path):
     top = evil.make(ext4 / 'evil', 300)
     # On disk a file of 15 TiB has no room beside another.

@@ -9,7 +9,7 @@
 #define GIB (UINT64_C(1) << 30)
 
 static const enum cr_size_class classes[] = { CR_CLASS_16K, CR_CLASS_32K,
-					      CR_CLASS_64K };
+					      CR_CLASS_64K, CR_CLASS_4K };
 
 static void test_gear(struct cr_gear *gear)
 {
@@ -35,7 +35,7 @@ static uint64_t naive_hash(const struct cr_gear *gear, const uint8_t *run,
 static size_t naive_cut(const struct cr_gear *gear, enum cr_size_class class,
 			const uint8_t *run, size_t len, size_t s)
 {
-	static const unsigned int bits[] = { 0, 14, 15, 16 };
+	static const unsigned int bits[] = { 0, 14, 15, 16, 12 };
 	const unsigned int b = bits[class];
 	const size_t avg = (size_t)1 << b;
 	size_t i = s;
@@ -221,6 +221,7 @@ static void known_data_has_known_cuts(void **state)
 		{ 16491, 34204, 56631, 71200, 99002, 103163 },
 		{ 34204, 71200, 104798, 137416, 170467, 206607 },
 		{ 71200, 137416, 207449, 277219, 358791, 424573 },
+		{ 7568, 9385, 13970, 19076, 23416, 27737 },
 	};
 	struct unit_random rnd = { 42 };
 	cr_cleanup(cr_freep) uint8_t *run = malloc(MIB);
@@ -254,13 +255,26 @@ static void class_follows_size_and_history(void **state)
 		{ "dense and great", 9 * GIB, true, 0, 3 },
 		{ "dense now, not before", 262144, true, 1, 3 },
 		{ "dense before, not now", 262144, false, 3, 1 },
-		{ "dense before, great now", 4 * GIB, false, 3, 2 },
-		{ "below 4 GiB", 4 * GIB - 1, false, 0, 1 },
-		{ "4 GiB", 4 * GIB, false, 0, 2 },
-		{ "grew to 8 GiB", 8 * GIB, false, 1, 1 },
-		{ "grew beyond 8 GiB", 8 * GIB + 1, false, 1, 2 },
-		{ "shrank to 2 GiB", 2 * GIB, false, 2, 2 },
-		{ "shrank below 2 GiB", 2 * GIB - 1, false, 2, 1 },
+		{ "dense before, greater now", 16 * MIB, false, 3, 4 },
+		{ "dense before, great now", 64 * GIB, false, 3, 2 },
+		{ "below 16 MiB", 16 * MIB - 1, false, 0, 1 },
+		{ "16 MiB", 16 * MIB, false, 0, 4 },
+		{ "below 4 GiB", 4 * GIB - 1, false, 0, 4 },
+		{ "4 GiB", 4 * GIB, false, 0, 1 },
+		{ "below 64 GiB", 64 * GIB - 1, false, 0, 1 },
+		{ "64 GiB", 64 * GIB, false, 0, 2 },
+		{ "grew to 32 MiB", 32 * MIB, false, 1, 1 },
+		{ "grew beyond 32 MiB", 32 * MIB + 1, false, 1, 4 },
+		{ "shrank to 8 MiB", 8 * MIB, false, 4, 4 },
+		{ "shrank below 8 MiB", 8 * MIB - 1, false, 4, 1 },
+		{ "grew to 8 GiB", 8 * GIB, false, 4, 4 },
+		{ "grew beyond 8 GiB", 8 * GIB + 1, false, 4, 1 },
+		{ "shrank to 2 GiB", 2 * GIB, false, 1, 1 },
+		{ "shrank below 2 GiB", 2 * GIB - 1, false, 1, 4 },
+		{ "grew to 128 GiB", 128 * GIB, false, 1, 1 },
+		{ "grew beyond 128 GiB", 128 * GIB + 1, false, 1, 2 },
+		{ "shrank to 32 GiB", 32 * GIB, false, 2, 2 },
+		{ "shrank below 32 GiB", 32 * GIB - 1, false, 2, 1 },
 	};
 
 	(void)state;
