@@ -32,6 +32,12 @@ cr_must_check int cr_io_pwrite(int fd, const void *bytes, size_t len,
 			       uint64_t offset);
 
 /*
+ * Let the kernel begin to write out what was written, without waiting: less is
+ * left for cr_io_sync(), which also tells of what fails here.
+ */
+void cr_io_begin_sync(int fd, uint64_t offset, size_t len);
+
+/*
  * A failed fsync is final: the kernel may have dropped the pages, and asking
  * again would succeed.  For a folder, a file system that cannot do it is
  * forgiven.

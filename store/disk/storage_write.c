@@ -16,6 +16,9 @@
 #include "store/base/io.h"
 #include "store/base/secret.h"
 
+/* What is shorter waits for the end of its object. */
+#define BEGIN_SYNC_LEN 65536u
+
 /* Folders known to be durable; names of at most two hundred bytes. */
 struct folders {
 	char **name; /* owned */
@@ -237,6 +240,8 @@ int cr_put_write(struct cr_putting *put, uint64_t offset, const void *bytes,
 	}
 	if (len > 0)
 		atomic_store(&put->written, true);
+	if (len >= BEGIN_SYNC_LEN)
+		cr_io_begin_sync(put->fd, offset, len);
 	return 0;
 }
 
