@@ -235,7 +235,7 @@ static bool is_left(struct worker *worker, uint64_t at, struct fuse_req **req)
 static bool is_stuck(const struct worker *worker, uint64_t at)
 {
 	return (worker->req || worker->answered) && !worker->replaced &&
-	       at - worker->begun >= worker->loop->options.replace;
+	       at >= worker->begun + worker->loop->options.replace;
 }
 
 /* Another thread is no matter of life and death: there are some. */
