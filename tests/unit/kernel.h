@@ -18,6 +18,9 @@
 #include "store/base/util.h"
 #include "tests/unit/unit.h"
 
+/* What init() has to ask for, too. */
+#define KERNEL_MAX_READ (1u << 20)
+
 struct kernel {
 	struct fuse_session *session;
 	int end; /* ours; the session has the other */
@@ -54,8 +57,9 @@ static inline void kernel_init(struct kernel *kernel,
 {
 	static const struct fuse_custom_io io = { .writev = kernel_writev,
 						  .read = kernel_read };
-	char name[] = "unit", *argv[] = { name, NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	char name[] = "unit", o[] = "-o", max_read[] = "max_read=1048576";
+	char *argv[] = { name, o, max_read, NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 	int ends[2];
 
 	*kernel = (struct kernel){ .unique = 2 };

@@ -24,6 +24,12 @@ struct world {
 	int result;
 };
 
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->max_read = KERNEL_MAX_READ;
+}
+
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct world *world = fuse_req_userdata(req);
@@ -53,7 +59,8 @@ static void *run(void *arg)
 static void world_init(struct world *world, unsigned int threads,
 		       unsigned int replace, unsigned int answer)
 {
-	static const struct fuse_lowlevel_ops ops = { .lookup = op_lookup };
+	static const struct fuse_lowlevel_ops ops = { .init = op_init,
+						      .lookup = op_lookup };
 	struct cr_loop_options options = { NULL, threads, replace, answer };
 	struct kernel_request hello;
 	struct kernel_answer out;
