@@ -32,11 +32,13 @@
 #define NAME	       "caprockfs-keep" /* as ps shows it; 15 bytes at most */
 #define READ_AHEAD_KIB 1024
 #define END_SECONDS    10 /* then one that does not end is killed */
+#define LOOK_MS	       2000
 
 struct keeper {
 	const struct cr_mount_options *options; /* borrowed */
 	const char *notify;			/* borrowed; or NULL */
 	pid_t child;
+	int state;    /* /proc/CHILD/stat; or -1 */
 	int news;     /* from the child */
 	int alive;    /* for a watcher: -1, or a pipe that both hold open */
 	int writer;   /* its other end */
@@ -46,7 +48,8 @@ struct keeper {
 	bool mounted; /* then @place is where */
 	bool ready;
 	bool stopping;
-	time_t deadline; /* of the monotonic clock, when stopping */
+	bool dead;	 /* the child, but a thread of it that cannot end */
+	time_t deadline; /* of the monotonic clock, when stopping or dead */
 	int status;	 /* what was wrong with us */
 };
 
@@ -244,19 +247,76 @@ static bool on_signal(struct keeper *k, int *status)
 	return false;
 }
 
+/*
+ * A thread that waits for storage that hangs cannot be killed, and with it the
+ * process stays, and the mount, which nobody serves; no signal tells of that.
+ */
+static bool is_dead(const struct keeper *k)
+{
+	char text[256];
+	ssize_t len = pread(k->state, text, sizeof(text) - 1, 0);
+	const char *name_end;
+
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	/* proc(5): the number, the name in parentheses, the state. */
+	name_end = strrchr(text, ')');
+	return name_end && strncmp(name_end, ") Z", 3) == 0;
+}
+
+static void look_at_child(struct keeper *k)
+{
+	int r;
+
+	if (k->dead || !is_dead(k))
+		return;
+	k->dead = true;
+	k->deadline = seconds() + END_SECONDS;
+	cr_log(CR_LOG_ERR, "the serving process is dead, but waits for storage "
+			   "that hangs");
+	if (!k->mounted || !cr_mounted_is_at(&k->place, k->options->mountpoint))
+		return;
+	r = cr_mountpoint_abort(&k->place, k->options->mountpoint);
+	if (r < 0)
+		cr_log(CR_LOG_ERR, "%s: requests could not be ended: %s",
+		       k->options->mountpoint, cr_strerror(r));
+	unmount(k, true);
+}
+
+/* Milliseconds to wait for something to happen. */
 static int patience(const struct keeper *k)
 {
 	time_t now = seconds();
 
-	if (!k->stopping)
-		return -1;
-	return k->deadline > now ? (int)(k->deadline - now) * 1000 : 0;
+	if (!k->stopping && !k->dead)
+		return LOOK_MS;
+	return k->deadline > now
+		       ? cr_min((int)(k->deadline - now) * 1000, LOOK_MS)
+		       : 0;
+}
+
+/* Nothing happened.  Whether there is nothing left to wait for. */
+static bool on_silence(struct keeper *k)
+{
+	bool late = patience(k) == 0;
+
+	if (late && k->dead)
+		return true;
+	if (late) {
+		cr_log(CR_LOG_WARNING, "still busy after %d s: killed",
+		       END_SECONDS);
+		(void)kill(k->child, SIGKILL);
+		k->deadline += END_SECONDS;
+	}
+	look_at_child(k);
+	return false;
 }
 
 /* Until the child has ended; its status. */
 static int attend(struct keeper *k)
 {
-	int status = 0;
+	int status = SIGKILL; /* of one that is dead */
 
 	for (;;) {
 		struct pollfd fds[] = {
@@ -265,12 +325,8 @@ static int attend(struct keeper *k)
 		};
 		int n = poll(fds, CR_ARRAY_LEN(fds), patience(k));
 
-		if (n == 0 && patience(k) == 0) {
-			cr_log(CR_LOG_WARNING, "still busy after %d s: killed",
-			       END_SECONDS);
-			(void)kill(k->child, SIGKILL);
-			k->deadline += END_SECONDS;
-		}
+		if (n == 0 && on_silence(k))
+			return status;
 		/* News first: what was told before the end counts. */
 		if (n > 0 && fds[1].revents)
 			on_news(k);
@@ -296,8 +352,8 @@ static sigset_t our_signals(void)
 /* Of what was inherited: a descriptor of the mount would keep it alive. */
 static void close_others(const struct keeper *k)
 {
-	const int ours[] = { k->news, k->signals, k->launcher, k->alive,
-			     k->writer };
+	const int ours[] = { k->news,  k->signals, k->launcher,
+			     k->alive, k->writer,  k->state };
 	int last = STDERR_FILENO;
 
 	for (;;) {
@@ -394,8 +450,10 @@ int cr_keeper_run(const struct cr_mount_options *options, int launcher,
 		.alive = -1,
 		.writer = -1,
 		.signals = -1,
+		.state = -1,
 		.launcher = launcher,
 	};
+	char name[32];
 	sigset_t set = our_signals(), before;
 	int ends[2], r;
 
@@ -418,10 +476,13 @@ int cr_keeper_run(const struct cr_mount_options *options, int launcher,
 		return r;
 	}
 	cr_closep(&ends[1]);
+	(void)snprintf(name, sizeof(name), "/proc/%d/stat", (int)k.child);
+	k.state = open(name, O_RDONLY | O_CLOEXEC);
 	k.news = ends[0];
 	r = keep(&k);
 	cr_closep(&k.news);
 	cr_closep(&k.signals);
+	cr_closep(&k.state);
 	cr_closep(&k.launcher);
 	cr_closep(&k.alive);
 	cr_closep(&k.writer);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -215,4 +216,22 @@ int cr_mountpoint_unmount(const char *path, bool lazy)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return -ENOENT;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}
+
+int cr_mountpoint_abort(const struct cr_mounted *place, const char *path)
+{
+	cr_cleanup(cr_closep) int fd = -1;
+	char name[64];
+
+	/* Forced means aborted first, also when it is busy. */
+	if (umount2(path, UMOUNT_NOFOLLOW | MNT_FORCE) == 0 || errno == EBUSY)
+		return 0;
+	/* Who mounted may do it here (Linux, filesystems/fuse.rst). */
+	(void)snprintf(name, sizeof(name),
+		       "/sys/fs/fuse/connections/%" PRIu32 "/abort",
+		       place->minor);
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return write(fd, "1", 1) == 1 ? 0 : -errno;
 }

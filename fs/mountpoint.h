@@ -51,4 +51,11 @@ bool cr_mounted_is_at(const struct cr_mounted *place, const char *path);
  */
 cr_must_check int cr_mountpoint_unmount(const char *path, bool lazy);
 
+/*
+ * Nobody will answer for the mount @place at @path any more: who waits for an
+ * answer gets an error, now and from now on.  -errno without a sentence.
+ */
+cr_must_check int cr_mountpoint_abort(const struct cr_mounted *place,
+				      const char *path);
+
 #endif

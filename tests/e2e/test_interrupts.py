@@ -111,6 +111,29 @@ def test_who_looks_into_a_directory_that_hangs(repo, storage, tmp_path, number):
         compare.assert_equal(tree, top)
 
 
+@pytest.mark.main
+def test_the_serving_process_dies_while_its_storage_hangs(repo, storage,
+                                                          tmp_path):
+    """A thread of it cannot end, and who reads is not to wait for that."""
+    pack = Packed(repo, tmp_path).packs['two'].name
+    path = tmp_path / 'mnt'
+    path.mkdir()
+    with contextlib.ExitStack() as stack:
+        keeper = stack.enter_context(
+            harness.running(storage.repo.mount_argv(path)))
+        stack.callback(harness.detach, path)
+        harness.until(lambda: harness.is_mounted(path), 'mounted')
+        top = max((path / 'snapshots/src').iterdir())
+        server, = harness.children(keeper.pid)
+        stack.enter_context(storage.holding(pack))
+        reader = stack.enter_context(harness.running(['cat', top / 'two']))
+        storage.wait(pack)
+        os.kill(server, signal.SIGKILL)
+        assert reader.wait(30) == 1
+        harness.until(lambda: not harness.is_mounted(path), 'unmounted')
+        assert keeper.wait(30) == 1
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
 def test_a_reader_can_be_interrupted(repo, tmp_path, number):
     """Storage takes a second for each read; who waits for it need not."""
