@@ -48,18 +48,23 @@ static size_t depth_of(struct cr_piece path)
 	return n > 0 ? n - 1 : 0;
 }
 
-/* Whether @target, relative, leads above the root from @depth below it. */
-static bool leads_out(struct cr_piece target, size_t depth)
+/*
+ * Whether @target, relative, goes up first, no further than the root @depth
+ * above, and then down.  Up again from a name may lead anywhere: it may be a
+ * link to a place that is less deep.
+ */
+static bool stays(struct cr_piece target, size_t depth)
 {
 	struct cr_piece name;
+	bool down = false;
 
 	while (next_name(&target, &name)) {
 		if (!is_up(name))
-			depth++;
-		else if (depth-- == 0)
-			return true;
+			down = true;
+		else if (down || depth-- == 0)
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /* Add @path to @out, which is "" or "/a/b": names as they are, ".." taken. */
@@ -117,7 +122,7 @@ int cr_target_inside(const struct cr_target_at *at, struct cr_piece target,
 	const char *slash = "";
 	int r;
 
-	if (target.len > 0 && bytes[0] != '/' && !leads_out(target, depth)) {
+	if (target.len > 0 && bytes[0] != '/' && stays(target, depth)) {
 		cr_buf_put(out, target.bytes, target.len);
 		return cr_buf_error(out);
 	}

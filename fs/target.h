@@ -2,10 +2,12 @@
 /*
  * target.h - symlinks that stay in their snapshot: -o symlinks=inside.
  *
- * An absolute target, and a relative one that leads out of the snapshot, would
- * be looked for among the live files.  It becomes a relative link to what was
- * there in the same snapshot; or, where that was not backed up, one that leads
- * nowhere and says so.  Targets are read by their letters: "a/.." is "".
+ * An absolute target, and a relative one that may lead out of the snapshot,
+ * would be looked for among the live files.  It becomes a relative link to what
+ * was there in the same snapshot; or, where that was not backed up, one that
+ * leads nowhere and says so.  Such targets are read by their letters: "a/.." is
+ * "", also where a is a link.  What is shown goes up first and then down, so it
+ * does not lead out whatever other links it goes through.
  */
 #ifndef FS_TARGET_H
 #define FS_TARGET_H

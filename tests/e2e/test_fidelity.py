@@ -389,6 +389,8 @@ def link_tree(top):
         'root': top,
         'outside': '/etc/passwd',
         'out': '../' * 30 + os.fspath(top)[1:] + '/docs/deep/file',
+        'docs/deep/top': '../..',
+        'docs/deep/through': 'top/../../../.caprock/README',
         'relative': 'docs/deep/file',
         'docs/relative': '../docs/deep/./file',
         'long': f'{top}/docs/' + 'deep/../' * 60 + 'deep/file',
