@@ -1,6 +1,7 @@
 """Fixtures of the end-to-end tests.  Read harness.py first."""
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -22,6 +23,10 @@ def pytest_configure(config):
     for marker in MARKERS:
         config.addinivalue_line('markers', marker)
     os.umask(0o022)
+    # Who starts this in the background may ignore what the tests send.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     for program in (harness.CAPROCK, harness.CAPROCKFS):
         if not program.exists():
             raise pytest.UsageError(
