@@ -184,6 +184,7 @@ static void what_changed_is_verified_again(void **state)
 	cr_cleanup(cr_remembered_freep) struct cr_remembered *known = NULL;
 	struct cr_snapshots set;
 	char path[CR_MANIFEST_NAME_LEN + 8];
+	uint8_t byte;
 	int fd;
 
 	(void)state;
@@ -192,7 +193,9 @@ static void what_changed_is_verified_again(void **state)
 	assert_int_equal(chmod(folder_path(&made.folder, path).text, 0600), 0);
 	fd = open(folder_path(&made.folder, path).text, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, "x", 1, 300), 1);
+	assert_int_equal(pread(fd, &byte, 1, 300), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, 300), 1);
 	assert_int_equal(close(fd), 0);
 	known = load();
 	list(known, &set);
@@ -208,15 +211,18 @@ static void a_damaged_file_remembers_nothing(void **state)
 	(void)state;
 	for (size_t i = 0; i < CR_ARRAY_LEN(at); i++) {
 		struct cr_snapshots set;
+		uint8_t byte;
 		int fd;
 
 		(void)unlinkat(cr_state_fd(machine), "manifests", 0);
 		remember();
 		assert_true(knows(object[0]));
 		fd = openat(cr_state_fd(machine), "manifests",
-			    O_WRONLY | O_CLOEXEC);
+			    O_RDWR | O_CLOEXEC);
 		assert_true(fd >= 0);
-		assert_int_equal(pwrite(fd, "\377", 1, at[i]), 1);
+		assert_int_equal(pread(fd, &byte, 1, at[i]), 1);
+		byte ^= 1;
+		assert_int_equal(pwrite(fd, &byte, 1, at[i]), 1);
 		assert_int_equal(close(fd), 0);
 		assert_false(knows(object[0]));
 		list(NULL, &set);
