@@ -9,8 +9,10 @@ from test_keys import add_key
 
 
 def snapshots_of(mount, source):
-    folder = mount.path / 'snapshots' / source
-    return sorted(os.listdir(folder)) if folder.exists() else []
+    try:
+        return sorted(os.listdir(mount.path / 'snapshots' / source))
+    except FileNotFoundError:
+        return []
 
 
 def appears(mount, source, count):
