@@ -8,6 +8,7 @@
 
 #include "fs/dates_about.h"
 #include "fs/dates_asof.h"
+#include "fs/dates_part.h"
 #include "fs/dates_view.h"
 #include "store/read/snapshots.h"
 
@@ -155,8 +156,10 @@ int cr_dates_source(struct cr_dates *dates, uint32_t source,
 		    const struct cr_snapshot ***ret, uint32_t *count,
 		    uint32_t *newest)
 {
-	const struct cr_snapshot **copy = NULL;
+	cr_cleanup(cr_freep) const struct cr_snapshot **copy = NULL;
 	const struct cr_dates_span *span;
+	uint32_t n;
+	int r;
 
 	lock(dates);
 	span = cr_dates_span(&dates->view, source);
@@ -165,15 +168,19 @@ int cr_dates_source(struct cr_dates *dates, uint32_t source,
 	if (copy && span->count > 0)
 		memcpy(copy, dates->view.snapshot + span->first,
 		       span->count * sizeof(struct cr_snapshot *));
-	*count = copy ? (uint32_t)span->count : 0;
-	*newest = 0;
-	for (uint32_t i = 0; i < *count; i++)
-		if (copy[i] == span->newest)
-			*newest = i;
+	n = copy ? (uint32_t)span->count : 0;
 	unlock(dates);
 	if (!copy)
 		return -ENOMEM;
-	*ret = copy;
+	r = cr_dates_parts(dates, copy, &n);
+	if (r < 0)
+		return r;
+	*newest = 0;
+	for (uint32_t i = 1; i < n; i++)
+		if (cr_snapshot_is_newer(copy[i], copy[*newest]))
+			*newest = i;
+	*count = n;
+	*ret = cr_take(copy);
 	return 0;
 }
 
@@ -223,12 +230,45 @@ static int find_snapshot(const struct cr_dates *dates, uint32_t source,
 	return 0;
 }
 
-static int find_day(const struct cr_dates_view *view, const char *name,
-		    struct cr_date *ret)
+static int find_last(const struct cr_dates *dates, int64_t day, uint32_t source,
+		     struct cr_dates_ask *ask, struct cr_date *ret)
+{
+	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_span *span = cr_dates_span(view, source);
+	int64_t begin = day * CR_DAY_SECONDS;
+	const struct cr_snapshot *last = cr_dates_last_shown(
+		dates, source, cr_dates_at_or_after(view, span, begin),
+		cr_dates_at_or_after(view, span, begin + CR_DAY_SECONDS), ask);
+
+	if (!last)
+		return -ENOENT;
+	*ret = (struct cr_date){ .kind = CR_DATE_LAST,
+				 .source = source,
+				 .day = day,
+				 .snapshot = last };
+	return 0;
+}
+
+/* Whether anything of @day is shown; false also when @ask was set. */
+static bool has_day(const struct cr_dates *dates, int64_t day,
+		    struct cr_dates_ask *ask)
+{
+	const struct cr_dates_view *view = &dates->view;
+	struct cr_date last;
+
+	for (size_t i = cr_dates_last_at(view, day, 0);
+	     i < view->lasts && view->last[i].day == day && !ask->snapshot; i++)
+		if (find_last(dates, day, view->last[i].source, ask, &last) ==
+		    0)
+			return true;
+	return false;
+}
+
+static int find_day(const struct cr_dates *dates, const char *name,
+		    struct cr_dates_ask *ask, struct cr_date *ret)
 {
 	char stamp[CR_STAMP_LEN];
 	int64_t time, day;
-	size_t i;
 
 	if (strlen(name) != DAY_LEN)
 		return -ENOENT;
@@ -236,38 +276,24 @@ static int find_day(const struct cr_dates_view *view, const char *name,
 	if (cr_stamp_parse(stamp, &time) < 0)
 		return -ENOENT;
 	day = cr_dates_day(time);
-	i = cr_dates_last_at(view, day, 0);
-	if (i == view->lasts || view->last[i].day != day)
+	if (!has_day(dates, day, ask))
 		return -ENOENT;
 	*ret = (struct cr_date){ .kind = CR_DATE_DAY, .day = day };
 	return 0;
 }
 
-static int find_last(const struct cr_dates_view *view, int64_t day,
-		     uint32_t source, struct cr_date *ret)
+static int find_newest(const struct cr_dates *dates, uint32_t source,
+		       struct cr_dates_ask *ask, struct cr_date *ret)
 {
-	size_t i = cr_dates_last_at(view, day, source);
+	const struct cr_dates_span *span = cr_dates_span(&dates->view, source);
+	const struct cr_snapshot *newest = cr_dates_newest_shown(
+		dates, source, span->first, span->first + span->count, ask);
 
-	if (i == view->lasts || view->last[i].day != day ||
-	    view->last[i].source != source)
-		return -ENOENT;
-	*ret = (struct cr_date){ .kind = CR_DATE_LAST,
-				 .source = source,
-				 .day = day,
-				 .snapshot = view->last[i].snapshot };
-	return 0;
-}
-
-static int find_newest(const struct cr_dates_view *view, uint32_t source,
-		       struct cr_date *ret)
-{
-	const struct cr_dates_span *span = cr_dates_span(view, source);
-
-	if (!span->newest)
+	if (!newest)
 		return -ENOENT;
 	*ret = (struct cr_date){ .kind = CR_DATE_NEWEST,
 				 .source = source,
-				 .snapshot = span->newest };
+				 .snapshot = newest };
 	return 0;
 }
 
@@ -286,10 +312,11 @@ static int find_asof(const char *name, struct cr_date *ret)
 }
 
 static int find_asof_last(const struct cr_dates *dates, int64_t typed,
-			  uint32_t source, struct cr_date *ret)
+			  uint32_t source, struct cr_dates_ask *ask,
+			  struct cr_date *ret)
 {
 	const struct cr_snapshot *snapshot =
-		cr_asof_snapshot(dates, typed, source);
+		cr_asof_snapshot(dates, typed, source, ask);
 
 	if (!snapshot)
 		return -ENOENT;
@@ -302,14 +329,15 @@ static int find_asof_last(const struct cr_dates *dates, int64_t typed,
 
 /* What stands in @dir, where names are those of sources. */
 static int find_in(const struct cr_dates *dates, const struct cr_date *dir,
-		   uint32_t source, struct cr_date *ret)
+		   uint32_t source, struct cr_dates_ask *ask,
+		   struct cr_date *ret)
 {
 	if (dir->kind == CR_DATE_LATEST)
-		return find_newest(&dates->view, source, ret);
+		return find_newest(dates, source, ask, ret);
 	if (dir->kind == CR_DATE_DAY)
-		return find_last(&dates->view, dir->day, source, ret);
+		return find_last(dates, dir->day, source, ask, ret);
 	if (dir->kind == CR_DATE_ASOF_AT)
-		return find_asof_last(dates, dir->day, source, ret);
+		return find_asof_last(dates, dir->day, source, ask, ret);
 	if (cr_dates_span(&dates->view, source)->count == 0)
 		return -ENOENT;
 	*ret = (struct cr_date){ .kind = CR_DATE_SOURCE, .source = source };
@@ -317,7 +345,8 @@ static int find_in(const struct cr_dates *dates, const struct cr_date *dir,
 }
 
 static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
-		       const char *name, struct cr_date *ret)
+		       const char *name, struct cr_dates_ask *ask,
+		       struct cr_date *ret)
 {
 	uint32_t source = 0;
 
@@ -327,7 +356,7 @@ static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	case CR_DATE_SOURCE:
 		return find_snapshot(dates, dir->source, name, ret);
 	case CR_DATE_DAYS:
-		return find_day(&dates->view, name, ret);
+		return find_day(dates, name, ask, ret);
 	case CR_DATE_ASOF:
 		return find_asof(name, ret);
 	case CR_DATE_SNAPSHOTS:
@@ -351,20 +380,33 @@ static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	}
 	if (find_source(dates, name, &source) < 0)
 		return -ENOENT;
-	return find_in(dates, dir, source, ret);
+	return find_in(dates, dir, source, ask, ret);
 }
 
 int cr_dates_find(struct cr_dates *dates, const struct cr_date *dir,
 		  const char *name, struct cr_date *ret)
 {
-	struct cr_date listing = cr_dates_listing(dates, dir);
+	struct cr_date listing = cr_dates_listing(dates, dir), found;
+	struct cr_dates_ask ask;
 	int r;
 
 	if (listing.kind == CR_DATE_ABOUT)
 		return cr_about_find(dates->about, name, ret);
-	lock(dates);
-	r = find_locked(dates, &listing, name, ret);
-	unlock(dates);
+	for (;;) {
+		ask = (struct cr_dates_ask){ 0 };
+		lock(dates);
+		r = find_locked(dates, &listing, name, &ask, &found);
+		unlock(dates);
+		if (!ask.snapshot)
+			break;
+		r = cr_dates_answer(dates, &ask);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0)
+		r = cr_dates_part(dates, &found);
+	if (r == 0)
+		*ret = found;
 	return r;
 }
 
@@ -389,7 +431,8 @@ bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date)
  * number, snapshots by time, days by day, the fixed ones by their place.
  */
 static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
-			uint64_t after, struct cr_date_item *ret)
+			uint64_t after, struct cr_dates_ask *ask,
+			struct cr_date_item *ret)
 {
 	const struct cr_dates_view *view = &dates->view;
 	int64_t from = (int64_t)after - COOKIE_BIAS + 1;
@@ -405,7 +448,10 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	case CR_DATE_SOURCE:
 		span = cr_dates_span(view, dir->source);
 		i = cr_dates_at_or_after(view, span, from);
-		if (i == span->first + span->count)
+		while (i < span->first + span->count && !ask->snapshot &&
+		       !cr_dates_shown(dates, dir->source, i, ask))
+			i++;
+		if (i == span->first + span->count || ask->snapshot)
 			return false;
 		ret->date = (struct cr_date){ .kind = CR_DATE_SNAPSHOT,
 					      .source = dir->source,
@@ -415,7 +461,10 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 		return true;
 	case CR_DATE_DAYS:
 		i = cr_dates_last_at(view, from, 0);
-		if (i == view->lasts)
+		while (i < view->lasts && !ask->snapshot &&
+		       !has_day(dates, view->last[i].day, ask))
+			i++;
+		if (i == view->lasts || ask->snapshot)
 			return false;
 		ret->date = (struct cr_date){ .kind = CR_DATE_DAY,
 					      .day = view->last[i].day };
@@ -448,10 +497,12 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 /* The same where names are those of sources; the cookie is number + 1. */
 static bool next_source_locked(const struct cr_dates *dates,
 			       const struct cr_date *dir, uint64_t after,
+			       struct cr_dates_ask *ask,
 			       struct cr_date_item *ret)
 {
-	for (uint64_t n = after; n < dates->view.sources; n++) {
-		if (find_in(dates, dir, (uint32_t)n, &ret->date) < 0)
+	for (uint64_t n = after; n < dates->view.sources && !ask->snapshot;
+	     n++) {
+		if (find_in(dates, dir, (uint32_t)n, ask, &ret->date) < 0)
 			continue;
 		ret->cookie = n + 1;
 		return true;
@@ -473,25 +524,56 @@ static size_t list_about(struct cr_dates *dates, uint64_t cookie,
 	return n;
 }
 
-size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
-		     uint64_t cookie, struct cr_date_item *out, size_t max)
+/* The next name after @cookie: 1 and @ret, 0 at the end, or an error. */
+static int next(struct cr_dates *dates, const struct cr_date *dir,
+		uint64_t cookie, struct cr_date_item *ret)
+{
+	bool sources = dir->kind == CR_DATE_SNAPSHOTS ||
+		       dir->kind == CR_DATE_LATEST ||
+		       dir->kind == CR_DATE_DAY || dir->kind == CR_DATE_ASOF_AT;
+	for (;;) {
+		struct cr_dates_ask ask = { 0 };
+		bool found;
+		int r;
+
+		lock(dates);
+		found = sources ? next_source_locked(dates, dir, cookie, &ask,
+						     ret)
+				: next_locked(dates, dir, cookie, &ask, ret);
+		if (found)
+			cr_dates_name_locked(dates, &ret->date, ret->name);
+		unlock(dates);
+		if (ask.snapshot) {
+			r = cr_dates_answer(dates, &ask);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (!found)
+			return 0;
+		r = cr_dates_part(dates, &ret->date);
+		if (r != -ENOENT)
+			return r < 0 ? r : 1;
+		cookie = ret->cookie; /* it could not be told before */
+	}
+}
+
+int cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
+		  uint64_t cookie, struct cr_date_item *out, size_t max)
 {
 	struct cr_date listing = cr_dates_listing(dates, dir);
-	bool sources = listing.kind == CR_DATE_SNAPSHOTS ||
-		       listing.kind == CR_DATE_LATEST ||
-		       listing.kind == CR_DATE_DAY ||
-		       listing.kind == CR_DATE_ASOF_AT;
 	size_t n = 0;
 
 	if (listing.kind == CR_DATE_ABOUT)
-		return list_about(dates, cookie, out, max);
-	lock(dates);
-	while (n < max &&
-	       (sources ? next_source_locked(dates, &listing, cookie, &out[n])
-			: next_locked(dates, &listing, cookie, &out[n]))) {
-		cr_dates_name_locked(dates, &out[n].date, out[n].name);
+		return (int)list_about(dates, cookie, out, max);
+	while (n < max) {
+		int r = next(dates, &listing, cookie, &out[n]);
+
+		if (r < 0 && n == 0)
+			return r;
+		if (r <= 0)
+			break;
 		cookie = out[n++].cookie;
 	}
-	unlock(dates);
-	return n;
+	return (int)n;
 }

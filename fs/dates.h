@@ -15,8 +15,8 @@
  * another snapshot, and what a link or file says never changes: it is another
  * one then.
  *
- * Nothing here does I/O.  One thread updates, any number ask; each function
- * locks for itself and calls nothing that locks.
+ * Nothing here does I/O but options.part, which is called with nothing locked.
+ * One thread updates, any number ask; each function locks for itself.
  */
 #ifndef FS_DATES_H
 #define FS_DATES_H
@@ -58,7 +58,10 @@ enum cr_date_kind {
 	CR_DATE_FILE,	   /* .caprock/<name> */
 };
 
-/* One thing at the top level.  A value: compared by cr_date_equal(). */
+/*
+ * One thing at the top level.  A value: compared by cr_date_equal().  The
+ * snapshot is as options.part shows it, of links as it is.
+ */
 struct cr_date {
 	enum cr_date_kind kind;
 	uint32_t source; /* number of a source; FILE: of the file */
@@ -93,6 +96,13 @@ struct cr_dates_options {
 	int (*status)(void *arg, struct cr_buf *out);
 	void *arg;	   /* borrowed */
 	int64_t status_ms; /* make it anew when the last one is that old */
+	/*
+	 * What @whole is shown as, of which a part is (part.h); NULL: all are
+	 * shown as they are.
+	 */
+	int (*part)(void *arg, const struct cr_snapshot *whole,
+		    const struct cr_snapshot **ret);
+	void *part_arg; /* borrowed */
 };
 
 cr_must_check int cr_dates_new(const struct cr_dates_options *options,
@@ -113,13 +123,13 @@ void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused);
 uint64_t cr_dates_serial(struct cr_dates *dates);
 /*
  * The snapshots of a source by time, in an array that is the caller's, and
- * which of them is the newest.  -ENOMEM.
+ * which of them is the newest.  -ENOMEM, -EINTR.
  */
 cr_must_check int cr_dates_source(struct cr_dates *dates, uint32_t source,
 				  const struct cr_snapshot ***ret,
 				  uint32_t *count, uint32_t *newest);
 
-/* What @name is in @dir.  -ENOENT and -ENOTDIR without a sentence. */
+/* What @name is in @dir.  -ENOENT and -ENOTDIR without a sentence; -EINTR. */
 cr_must_check int cr_dates_find(struct cr_dates *dates,
 				const struct cr_date *dir, const char *name,
 				struct cr_date *ret);
@@ -134,10 +144,12 @@ struct cr_date_item {
 /*
  * Up to @max names of @dir that come after @cookie (0: the first ones).  A name
  * has one cookie however the directory changes, so that none that stays is
- * seen twice or left out.  Returns how many.
+ * seen twice or left out.  Returns how many; where it is 0 an error, when it
+ * could not be told what comes next: -ENOMEM, -EINTR.
  */
-size_t cr_dates_list(struct cr_dates *dates, const struct cr_date *dir,
-		     uint64_t cookie, struct cr_date_item *out, size_t max);
+cr_must_check int cr_dates_list(struct cr_dates *dates,
+				const struct cr_date *dir, uint64_t cookie,
+				struct cr_date_item *out, size_t max);
 
 /* Whether @date can still be found where it was. */
 bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date);

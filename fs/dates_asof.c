@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "fs/dates_view.h"
+#include "fs/dates_part.h"
 #include "store/read/snapshots.h"
 
 #define DAY_LEN 10 /* of a stamp */
@@ -117,18 +117,25 @@ int64_t cr_dates_now(const struct cr_dates *dates)
 	return dates->options.now ? dates->options.now() : (int64_t)time(NULL);
 }
 
-const struct cr_snapshot *cr_asof_snapshot(const struct cr_dates *dates,
-					   int64_t typed, uint32_t source)
+/* The end of those of a source that there are at @typed. */
+static size_t end_of(const struct cr_dates *dates, int64_t typed,
+		     uint32_t source)
 {
 	const struct cr_dates_view *view = &dates->view;
-	const struct cr_dates_span *span = cr_dates_span(view, source);
-	int64_t end = cr_asof_end(typed, cr_dates_now(dates));
-	size_t after = cr_dates_at_or_after(view, span, end + 1);
 
-	for (size_t i = after; i-- > span->first;)
-		if (!cr_snapshot_is_ahead(view->snapshot[i]))
-			return view->snapshot[i];
-	return after > span->first ? view->snapshot[after - 1] : NULL;
+	return cr_dates_at_or_after(view, cr_dates_span(view, source),
+				    cr_asof_end(typed, cr_dates_now(dates)) +
+					    1);
+}
+
+const struct cr_snapshot *cr_asof_snapshot(const struct cr_dates *dates,
+					   int64_t typed, uint32_t source,
+					   struct cr_dates_ask *ask)
+{
+	const struct cr_dates_span *span = cr_dates_span(&dates->view, source);
+
+	return cr_dates_newest_shown(dates, source, span->first,
+				     end_of(dates, typed, source), ask);
 }
 
 int64_t cr_asof_newest(const struct cr_dates *dates, int64_t typed)
@@ -136,8 +143,9 @@ int64_t cr_asof_newest(const struct cr_dates *dates, int64_t typed)
 	int64_t newest = INT64_MIN;
 
 	for (uint32_t i = 0; i < dates->view.sources; i++) {
+		struct cr_dates_ask ask = { 0 }; /* what is not known waits */
 		const struct cr_snapshot *snapshot =
-			cr_asof_snapshot(dates, typed, i);
+			cr_asof_snapshot(dates, typed, i, &ask);
 
 		if (snapshot)
 			newest = cr_max(newest, snapshot->head.time);

@@ -14,6 +14,8 @@
 
 #include "fs/dates.h"
 
+struct cr_dates_ask;
+
 #define CR_ASOF_README "README"
 
 extern const char cr_asof_readme[];
@@ -29,11 +31,13 @@ int64_t cr_asof_end(int64_t typed, int64_t now);
 int64_t cr_dates_now(const struct cr_dates *dates);
 
 /*
- * Locked.  The newest snapshot of a source at or before @typed, or NULL.  One
- * dated ahead of its receipt is taken only where there is no other.
+ * Locked.  The newest snapshot of a source at or before @typed, or NULL; also
+ * when @ask was set (dates_part.h).  One dated ahead of its receipt is taken
+ * only where there is no other.
  */
 const struct cr_snapshot *cr_asof_snapshot(const struct cr_dates *dates,
-					   int64_t typed, uint32_t source);
+					   int64_t typed, uint32_t source,
+					   struct cr_dates_ask *ask);
 /* Locked.  The time of the newest of all sources. */
 int64_t cr_asof_newest(const struct cr_dates *dates, int64_t typed);
 

@@ -91,7 +91,8 @@ void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
 	st.st_nlink = 2 + folders_locked(dates, &listing);
 	(void)pthread_mutex_unlock(&dates->lock);
 
-	if (!cr_date_is_folder(date))
+	/* How many of them are shown may not be known yet. */
+	if (!cr_date_is_folder(date) || dates->options.part)
 		st.st_nlink = 1;
 	if (cr_date_is_link(date)) {
 		cr_dates_target(dates, date, target);

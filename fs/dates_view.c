@@ -8,6 +8,7 @@
 void cr_dates_view_release(struct cr_dates_view *view)
 {
 	free(view->snapshot);
+	free(view->has);
 	free(view->span);
 	free(view->last);
 	*view = (struct cr_dates_view){ 0 };
@@ -18,9 +19,10 @@ int cr_dates_view_init(struct cr_dates_view *view, size_t snapshots,
 {
 	*view = (struct cr_dates_view){ .newest = INT64_MIN };
 	view->snapshot = calloc(snapshots + 1, sizeof(struct cr_snapshot *));
+	view->has = calloc(snapshots + 1, sizeof(*view->has));
 	view->last = calloc(snapshots + 1, sizeof(*view->last));
 	view->span = calloc(sources + 1, sizeof(*view->span));
-	if (view->snapshot && view->last && view->span)
+	if (view->snapshot && view->has && view->last && view->span)
 		return 0;
 	cr_dates_view_release(view);
 	return -ENOMEM;

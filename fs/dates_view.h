@@ -29,6 +29,7 @@ struct cr_dates_last {
 
 struct cr_dates_view {
 	const struct cr_snapshot **snapshot; /* owned array of borrowed */
+	uint8_t *has; /* owned; of each, enum cr_dates_has */
 	size_t count;
 	struct cr_dates_span *span; /* owned; by the source's number */
 	uint32_t sources;

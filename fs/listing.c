@@ -137,29 +137,45 @@ static int add_entries(struct cr_listing *listing, struct cr_node *dir,
 
 /* ---- At the top level ---- */
 
+/* What cannot be looked into is there, and says so to who looks it up. */
+static bool add_lost(struct cr_listing *listing,
+		     const struct cr_date_item *item)
+{
+	const struct stat st = {
+		.st_ino = cr_dates_ino(listing->mount->dates, &item->date),
+		.st_mode = S_IFDIR,
+	};
+
+	if (!add_plain(listing, item->name, &st, (off_t)(DOTS + item->cookie)))
+		return false;
+	listing->added++;
+	return true;
+}
+
 static int add_dates(struct cr_listing *listing, const struct cr_date *dir,
 		     uint64_t cookie)
 {
 	struct cr_date_item item[BATCH];
-	size_t n;
+	int n;
 
 	do {
 		n = cr_dates_list(listing->mount->dates, dir, cookie, item,
 				  BATCH);
-		for (size_t i = 0; i < n; i++) {
+		for (int i = 0; i < n; i++) {
 			cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 			int r = cr_mount_node(listing->mount, &item[i].date,
 					      &node);
 
-			if (r < 0)
+			if (r == -ENOMEM)
 				return r;
 			cookie = item[i].cookie;
-			if (!add_node(listing, &node, item[i].name,
-				      (off_t)(DOTS + cookie)))
+			if (r < 0 ? !add_lost(listing, &item[i])
+				  : !add_node(listing, &node, item[i].name,
+					      (off_t)(DOTS + cookie)))
 				return 0;
 		}
-	} while (n == BATCH);
-	return 0;
+	} while (n > 0);
+	return n;
 }
 
 /* ---- In the past ---- */

@@ -11,7 +11,9 @@
 
 #include "fs/ahead.h"
 #include "fs/mountpoint.h"
+#include "fs/part.h"
 #include "fs/show.h"
+#include "store/base/buf.h"
 #include "store/base/error.h"
 #include "store/base/key_file.h"
 #include "store/base/log.h"
@@ -261,6 +263,7 @@ static int make_past(struct cr_mount *mount)
 		.dates = mount->dates,
 		.inodes = mount->inodes,
 		.damage = mount->damage,
+		.path = mount->options->path,
 		.uid = geteuid(),
 		.gid = getegid(),
 		.owners = mount->options->map == CR_MAP_NUMERIC &&
@@ -270,6 +273,29 @@ static int make_past(struct cr_mount *mount)
 
 	memcpy(past.key.bytes, mount->repo->hash.bytes, sizeof(past.key.bytes));
 	return cr_past_new(&past, &mount->past);
+}
+
+static int part_of(void *arg, const struct cr_snapshot *whole,
+		   const struct cr_snapshot **ret)
+{
+	return cr_part_of(arg, whole, ret);
+}
+
+/* With path=, and then for @dates. */
+static int make_part(struct cr_mount *mount, struct cr_dates_options *dates)
+{
+	const struct cr_part_options options = {
+		.path = mount->options->path,
+		.reader = mount->reader,
+		.damage = mount->damage,
+	};
+	int r = options.path ? cr_part_new(&options, &mount->part) : 0;
+
+	if (mount->part) {
+		dates->part = part_of;
+		dates->part_arg = mount->part;
+	}
+	return r;
 }
 
 static int make_tables(struct cr_mount *mount)
@@ -304,6 +330,8 @@ static int make_tables(struct cr_mount *mount)
 	dates.arg = mount->status;
 	if (r == 0)
 		r = make_show(mount);
+	if (r == 0)
+		r = make_part(mount, &dates);
 	if (r == 0)
 		r = cr_dates_new(&dates, &mount->dates);
 	if (r == 0)
@@ -368,6 +396,7 @@ int cr_mount_open(struct cr_mount *mount)
 	r = check_snapshots(mount);
 	if (r < 0)
 		return r;
+	cr_mount_look_for_part(mount);
 	cr_mount_sum_up(mount);
 	return 0;
 }
@@ -382,6 +411,7 @@ void cr_mount_close(struct cr_mount *mount)
 	cr_past_free(mount->past);
 	cr_inodes_free(mount->inodes);
 	cr_dates_free(mount->dates);
+	cr_part_free(mount->part);
 	cr_status_free(mount->status);
 	cr_damage_free(mount->damage);
 	cr_reader_free(mount->reader);
@@ -449,33 +479,23 @@ int cr_mount_node(struct cr_mount *mount, const struct cr_date *date,
 	int r = 0;
 
 	if (date->kind == CR_DATE_SNAPSHOT)
+		r = date->snapshot->error; /* of the part that is shown */
+	if (date->kind == CR_DATE_SNAPSHOT && r == 0)
 		r = cr_view_init(mount->repo, date->snapshot, &view);
 	return r < 0 ? r : cr_node_date(mount->inodes, &view, date, ret);
 }
 
-void cr_mount_try(struct cr_mount *mount)
+void cr_mount_path(const struct cr_mount *mount, const struct cr_node *node,
+		   struct cr_buf *out)
 {
-	const struct cr_snapshots *set = &mount->snapshots;
-	const struct cr_snapshot *newest = NULL;
-	cr_cleanup(cr_node_release) struct cr_node root = { 0 };
-	cr_cleanup(cr_node_release) struct cr_node entry = { 0 };
-	struct cr_date date = { .kind = CR_DATE_SNAPSHOT };
-	char name[CR_MOUNT_NAME_MAX];
-	int r;
+	const char *path = mount->options->path;
 
-	for (size_t i = 0; i < set->count; i++)
-		if (!newest || set->snapshot[i]->head.time > newest->head.time)
-			newest = set->snapshot[i];
-	if (!newest)
-		return;
-	date.snapshot = newest;
-	r = cr_mount_node(mount, &date, &root);
-	if (r == 0)
-		r = cr_node_at(&root, 0, &entry);
-	if (r == 0 || r == -ENOENT)
-		return;
-	cr_mount_name(newest, name);
-	cr_damage_tell(mount->damage, &(struct cr_damaged){ name, "/", 1, r });
+	if (path) {
+		cr_buf_u8(out, '/');
+		cr_buf_put(out, path, strlen(path));
+	}
+	if (!path || node->page)
+		cr_node_path(node, out);
 }
 
 void cr_mount_name(const struct cr_snapshot *snapshot,

@@ -22,6 +22,7 @@ struct cr_ahead;
 struct cr_figures;
 struct cr_index;
 struct cr_loop;
+struct cr_part;
 struct cr_repo;
 struct cr_show;
 struct cr_state;
@@ -39,6 +40,7 @@ struct cr_mount {
 	struct cr_inodes *inodes;
 	struct cr_files *files;
 	struct cr_show *show;
+	struct cr_part *part; /* or NULL: all is shown */
 	struct cr_past *past;
 	struct cr_ahead *ahead;
 	struct cr_snapshots snapshots; /* of whoever refreshes */
@@ -108,6 +110,12 @@ cr_must_check int cr_mount_list_first(struct cr_mount *mount);
  */
 void cr_mount_drop_damaged(struct cr_mount *mount);
 
+/*
+ * With path=: say so in the log when none of the newest snapshots has it, for
+ * then it may have been misspelt.  Looks into as few of them as that takes.
+ */
+void cr_mount_look_for_part(const struct cr_mount *mount);
+
 /* Sum up for statfs: lists the packs. */
 void cr_mount_sum_up(struct cr_mount *mount);
 
@@ -121,6 +129,10 @@ void cr_mount_try(struct cr_mount *mount);
 #define CR_MOUNT_NAME_MAX (CR_SOURCE_MAX + 1 + CR_STAMP_LEN)
 void cr_mount_name(const struct cr_snapshot *snapshot,
 		   char out[CR_MOUNT_NAME_MAX]);
+
+/* Append the path of a node of a snapshot, from the snapshot's own root. */
+void cr_mount_path(const struct cr_mount *mount, const struct cr_node *node,
+		   struct cr_buf *out);
 
 static inline void cr_mount_closep(struct cr_mount **mount)
 {

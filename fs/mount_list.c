@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which snapshots a mount shows: listed, judged, listed again. */
+#include <errno.h>
 #include <fuse_lowlevel.h>
+#include <string.h>
 #include <time.h>
 
 #include "fs/mount.h"
+#include "fs/part.h"
+#include "fs/reply.h"
 #include "store/base/error.h"
 #include "store/base/log.h"
 #include "store/disk/repo.h"
 #include "store/read/remembered.h"
+
+/* Who has more sources than that knows what they hold. */
+#define SOURCES_TRIED 64u
 
 /* Manifests that do not count, and contradictions: each is told once. */
 static void tell_bad(struct cr_mount *mount)
@@ -120,6 +127,78 @@ void cr_mount_drop_damaged(struct cr_mount *mount)
 			(void)fuse_lowlevel_notify_inval_inode(mount->session,
 							       node[i], 0, 0);
 	} while (n == CR_ARRAY_LEN(node));
+}
+
+/* Whether @snapshot is one of a source that is shown. */
+static bool is_wanted(const struct cr_mount *mount,
+		      const struct cr_snapshot *snapshot)
+{
+	const char *only = mount->options->source;
+
+	return !only || strcmp(only, snapshot->source) == 0;
+}
+
+void cr_mount_look_for_part(const struct cr_mount *mount)
+{
+	const struct cr_snapshots *set = &mount->snapshots;
+	const struct cr_snapshot *newest = NULL, *shown;
+	unsigned int looked = 0;
+
+	for (size_t i = 0; i < set->count && mount->part; i++) {
+		const struct cr_snapshot *at = set->snapshot[i];
+		bool last =
+			i + 1 == set->count ||
+			strcmp(set->snapshot[i + 1]->source, at->source) != 0;
+
+		if (!is_wanted(mount, at))
+			continue;
+		if (cr_snapshot_is_newer(at, newest))
+			newest = at;
+		if (!last)
+			continue;
+		if (cr_part_of(mount->part, newest, &shown) != -ENOENT ||
+		    ++looked == SOURCES_TRIED)
+			return;
+		newest = NULL;
+	}
+	if (looked > 0)
+		cr_log(CR_LOG_WARNING,
+		       "path=%s: the newest snapshot%s no such directory",
+		       mount->options->path, looked == 1 ? " has" : "s have");
+}
+
+/* The newest that is shown, of those of all sources; or NULL. */
+static const struct cr_snapshot *newest_of_all(const struct cr_mount *mount)
+{
+	const struct cr_snapshots *set = &mount->snapshots;
+	const struct cr_snapshot *newest = NULL, *shown;
+
+	for (size_t i = 0; i < set->count; i++)
+		if (is_wanted(mount, set->snapshot[i]) &&
+		    (!newest ||
+		     set->snapshot[i]->head.time > newest->head.time))
+			newest = set->snapshot[i];
+	if (!newest || !mount->part)
+		return newest;
+	return cr_part_of(mount->part, newest, &shown) == 0 ? shown : NULL;
+}
+
+void cr_mount_try(struct cr_mount *mount)
+{
+	const struct cr_snapshot *newest = newest_of_all(mount);
+	cr_cleanup(cr_node_release) struct cr_node root = { 0 };
+	cr_cleanup(cr_node_release) struct cr_node entry = { 0 };
+	struct cr_date date = { .kind = CR_DATE_SNAPSHOT, .snapshot = newest };
+	int r;
+
+	/* What is in the way to a part was told. */
+	if (!newest || newest->error < 0)
+		return;
+	r = cr_mount_node(mount, &date, &root);
+	if (r == 0)
+		r = cr_node_at(&root, 0, &entry);
+	if (r < 0 && r != -ENOENT)
+		(void)cr_reply_errno(mount, &root, r);
 }
 
 int cr_mount_list_first(struct cr_mount *mount)

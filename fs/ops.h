@@ -10,6 +10,7 @@
  *	dates.lock	what the top level shows (dates.c)
  *	inodes.lock	shelves, folders, lookup counts (inode.c, shelf.c)
  *	cache shards	pages, open files, blocks, packs (store/read/cache.c)
+ *	part.lock	which snapshots have the part that is shown (part.c)
  *	damage.lock	which places were told of (damage.c)
  *	walks.lock	who goes through directories (walk.c)
  *	streams.lock	who reads large files (stream.c)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fs/mountpoint.h"
+#include "fs/part.h"
 #include "store/base/error.h"
 #include "store/codec/manifest.h"
 
@@ -28,6 +29,8 @@ static const struct row {
 #define AT(member) offsetof(struct cr_mount_options, member)
 	{ "source", TEXT, AT(source), "NAME",
 	  "only its snapshots, at the top" },
+	{ "path", TEXT, AT(path), "PATH",
+	  "only this directory of each snapshot" },
 	{ "cache", SIZE, AT(cache_bytes), "SIZE",
 	  "memory for all caches (256M)" },
 	{ "state-dir", TEXT, AT(state_dir), "DIR",
@@ -271,7 +274,19 @@ static int set_word(const char *word, struct cr_mount_options *options)
 	return cr_fail(CR_EUSAGE, "no mount option is called %s", word);
 }
 
-/* Words between commas; a backslash takes the next character as it is. */
+/* The byte of three octal digits at @text, or -1. */
+static int octal(const char *text)
+{
+	if (text[0] < '0' || text[0] > '3' || text[1] < '0' || text[1] > '7' ||
+	    text[2] < '0' || text[2] > '7')
+		return -1;
+	return (text[0] - '0') * 64 + (text[1] - '0') * 8 + (text[2] - '0');
+}
+
+/*
+ * Words between commas, as libfuse reads them: a backslash takes the next
+ * character as it is, and three octal digits as the byte they say.
+ */
 static int set_words(const char *text, struct cr_mount_options *options)
 {
 	cr_cleanup(cr_freep) char *word = malloc(strlen(text) + 1);
@@ -289,9 +304,17 @@ static int set_words(const char *text, struct cr_mount_options *options)
 				break;
 			continue;
 		}
-		if (*text == '\\' && text[1] != '\0')
-			text++;
-		word[len++] = *text;
+		word[len] = *text;
+		if (*text == '\\' && text[1] != '\0') {
+			int byte = octal(++text);
+
+			if (byte == 0)
+				r = cr_fail(CR_EUSAGE,
+					    "-o: \\000 ends no option");
+			word[len] = byte > 0 ? (char)byte : *text;
+			text += byte > 0 ? 2 : 0;
+		}
+		len++;
 	}
 	return r;
 }
@@ -381,6 +404,19 @@ static int parse_argv(int argc, char **argv, struct cr_mount_options *options)
 	return optind;
 }
 
+/* Make the path what part.h takes. */
+static int take_path(struct cr_mount_options *options)
+{
+	char *path;
+	int r = options->path ? cr_part_path(options->path, &path) : 0;
+
+	if (!options->path || r < 0)
+		return r;
+	free(options->path);
+	options->path = path;
+	return 0;
+}
+
 /* What was given in vain, or twice. */
 static int check(const struct cr_mount_options *options)
 {
@@ -462,12 +498,15 @@ int cr_mount_options_parse(int argc, char **argv, struct cr_mount_options *ret)
 	ret->repository = argv[r];
 	ret->mountpoint = argv[r + 1];
 	r = take_environment(ret);
+	if (r == 0)
+		r = take_path(ret);
 	return r < 0 ? r : check(ret);
 }
 
 void cr_mount_options_release(struct cr_mount_options *options)
 {
 	free(options->source);
+	free(options->path);
 	free(options->state_dir);
 	free(options->passphrase_file);
 	free(options->passphrase_command);

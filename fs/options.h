@@ -37,6 +37,7 @@ struct cr_mount_options {
 	const char *mountpoint; /* borrowed from argv */
 
 	char *source; /* owned, as all strings below; or NULL */
+	char *path;   /* as cr_part_path() makes it */
 	char *state_dir;
 	char *passphrase_file;
 	char *passphrase_command;

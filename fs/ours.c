@@ -92,20 +92,20 @@ static int list_snapshots(struct cr_mount *mount, const char *source,
 	struct cr_date_item item[BATCH];
 	struct cr_date dir;
 	uint64_t cookie = 0;
-	size_t n;
+	int n;
 	int r = cr_dates_find(mount->dates, &sources, source, &dir);
 
 	if (r < 0) /* they went a moment ago */
 		return r == -ENOENT ? 0 : r;
 	do {
 		n = cr_dates_list(mount->dates, &dir, cookie, item, BATCH);
-		for (size_t i = 0; i < n; i++) {
+		for (int i = 0; i < n; i++) {
 			cookie = item[i].cookie;
 			cr_buf_put(out, &item[i].date.snapshot,
 				   sizeof(item[i].date.snapshot));
 		}
-	} while (n == BATCH);
-	return cr_buf_error(out);
+	} while (n > 0);
+	return n < 0 ? n : cr_buf_error(out);
 }
 
 /* Another snapshot cannot be told from: the answer goes on without it. */

@@ -62,11 +62,15 @@ static int list_sources(struct cr_past *past, const struct cr_date *view,
 	struct cr_date_item item;
 	size_t n = 0;
 
-	while (n < max &&
-	       cr_dates_list(past->options.dates, &all, cookie, &item, 1) > 0) {
+	while (n < max) {
 		struct cr_date top;
-		int r = top_of(past, view, item.date.source, &top);
+		int r = cr_dates_list(past->options.dates, &all, cookie, &item,
+				      1);
 
+		if (r == 0)
+			break;
+		if (r > 0)
+			r = top_of(past, view, item.date.source, &top);
 		if (r < 0)
 			return r;
 		cookie = item.cookie;

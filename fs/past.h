@@ -32,6 +32,7 @@ struct cr_past_options {
 	struct cr_dates *dates;
 	struct cr_inodes *inodes;
 	struct cr_damage *damage; /* is told of what cannot be read */
+	const char *path;	  /* what stands before all paths; or NULL */
 	struct cr_key key;	  /* of inode numbers */
 	uid_t uid;		  /* whose is what has no other owner */
 	gid_t gid;

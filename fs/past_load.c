@@ -21,10 +21,16 @@ static void tell(void *arg, const struct cr_version *dir, struct cr_piece name,
 		 int error)
 {
 	const struct cr_past_by *by = arg;
+	const char *top = by->past->options.path;
 	cr_cleanup(cr_buf_release) struct cr_buf path = { 0 };
 	char snapshot[CR_MOUNT_NAME_MAX];
 
-	cr_buf_u8(&path, '/');
+	if (top) {
+		cr_buf_u8(&path, '/');
+		cr_buf_put(&path, top, strlen(top));
+	}
+	if (!top || by->spot->depth > 0)
+		cr_buf_u8(&path, '/');
 	/* It is the directory that cannot be read, whoever asks for what. */
 	(void)name;
 	cr_spot_path(by->spot, &path);

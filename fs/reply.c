@@ -58,13 +58,13 @@ int cr_reply_errno(struct cr_mount *mount, const struct cr_node *node, int r)
 
 	if (is_ordinary(r))
 		return cr_errno(r);
-	/* Of the past it was told where it was found. */
-	if (!node->entry && cr_date_in_past(&node->date) &&
+	/* Of the past, and of the way to a part, it was told where it was. */
+	if (!node->entry && (mount->part || cr_date_in_past(&node->date)) &&
 	    (cr_is_damage(r) || r == -CR_ECAPABILITY))
 		return cr_errno(r);
 	if (node->inodes && node->entry) {
 		cr_mount_name(cr_node_snapshot(node), snapshot);
-		cr_node_path(node, &path);
+		cr_mount_path(mount, node, &path);
 	}
 	cr_damage_tell(
 		mount->damage,

@@ -34,7 +34,7 @@ struct cr_show {
 struct origin {
 	struct cr_name_map users, groups;
 	bool lost; /* could not be read: then everybody is CR_NOBODY */
-	char *top; /* owned: the path that its root had, "" for "/" */
+	char *top; /* owned: the path that what is shown of it had there */
 };
 
 struct wanted {
@@ -88,13 +88,25 @@ static int read_maps(const struct wanted *wanted, struct origin *origin)
  * One directory that was backed up is the root; of anything else the root is
  * "/": of one file too, but there are no links beside it.
  */
-static char *top_of(const struct cr_manifest *manifest)
+static char *top_of(const struct cr_manifest *manifest, const char *part)
 {
 	const struct cr_strings *paths = &manifest->paths;
+	struct cr_piece top = { 0 };
+	char *ret;
 
-	return paths->count == 1
-		       ? strndup(paths->string[0].bytes, paths->string[0].len)
-		       : strdup("");
+	if (paths->count == 1)
+		top = paths->string[0];
+	/* Of what path= leaves out there is nothing in the snapshot. */
+	ret = calloc(1, top.len + (part ? 1 + strlen(part) : 0) + 1);
+	if (!ret)
+		return NULL;
+	if (top.len > 0)
+		memcpy(ret, top.bytes, top.len);
+	if (part) {
+		strcat(ret, "/");
+		strcat(ret, part);
+	}
+	return ret;
 }
 
 static int load_origin(void *arg, const struct cr_cache_key *key, void **value,
@@ -117,7 +129,7 @@ static int load_origin(void *arg, const struct cr_cache_key *key, void **value,
 		cr_damage_note(show->options.damage, cr_detail());
 		origin->lost = true;
 	}
-	origin->top = top_of(&wanted->snapshot->manifest);
+	origin->top = top_of(&wanted->snapshot->manifest, show->mount->path);
 	if (!origin->top)
 		return -ENOMEM;
 	*weight = sizeof(*origin) + strlen(origin->top) +

@@ -143,12 +143,15 @@ int cr_history_root(const struct cr_history_reader *by,
 			.since = snapshot,
 			.until = snapshot,
 		};
-		int r = cr_view_init(repo, snapshot, &version.view);
+		int r = snapshot->error; /* who made it so has told it */
+		bool told = r < 0;
 
-		if (r < 0 && !cr_history_is_told(r))
+		if (!told)
+			r = cr_view_init(repo, snapshot, &version.view);
+		if (!told && r < 0 && !cr_history_is_told(r))
 			return r;
 		version.error = r;
-		if (r < 0 && by->damaged)
+		if (!told && r < 0 && by->damaged)
 			by->damaged(by->arg, &version, (struct cr_piece){ 0 },
 				    r);
 		if (r == 0) {

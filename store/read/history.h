@@ -20,7 +20,10 @@ struct cr_snapshots;
 
 /* The snapshots of one source that are looked at. */
 struct cr_history_of {
-	/* Borrowed, by time; only cr_history_root() looks at them. */
+	/*
+	 * Borrowed, by time; only cr_history_root() looks at them.  One with an
+	 * error cannot be told of.
+	 */
 	const struct cr_snapshot *const *snapshot;
 	uint32_t count;
 	uint32_t newest; /* the number of the one that tells what is gone */

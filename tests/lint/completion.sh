@@ -92,6 +92,8 @@ if [[ $caprockfs ]]; then
 	mounts '-o ' -- source= cache= allow_other owner= symlinks= sharedirs
 	mounts '-o allow_other,spec' -- allow_other,special= !
 	mounts '-o owner=roo' -- root !
+	mounts '-o path=' -- !
+	mounts '-o source=x,pat' -- x,path= !
 	mounts '-o symlinks=' -- asis inside hide !
 	mounts '-o symlinks=in' -- inside !
 	mounts '-o source=x,mode=p' -- private !

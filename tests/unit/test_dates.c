@@ -81,13 +81,13 @@ static const char *names(struct cr_dates *dates, const char *path, size_t batch)
 	struct cr_date_item item[COUNT];
 	struct cr_date dir;
 	uint64_t cookie = 0;
-	size_t n;
+	int n;
 
 	text[0] = '\0';
 	assert_int_equal(walk(dates, path, &dir), 0);
 	do {
 		n = cr_dates_list(dates, &dir, cookie, item, batch);
-		for (size_t i = 0; i < n; i++) {
+		for (int i = 0; i < n; i++) {
 			assert_true(item[i].cookie > cookie);
 			cookie = item[i].cookie;
 			len += (size_t)snprintf(text + len, sizeof(text) - len,
@@ -602,6 +602,190 @@ static void damage_makes_the_list_another_file(void **state)
 	assert_true(st.st_size > 20);
 }
 
+/* ---- Parts ---- */
+
+/* Snapshots have it unless they are here; some are looked into in vain. */
+struct parts {
+	struct made *made;
+	unsigned int absent, fails; /* by number, a bit for each */
+	unsigned int asked;
+	struct cr_snapshot shown[COUNT];
+};
+
+static int part_of(void *arg, const struct cr_snapshot *whole,
+		   const struct cr_snapshot **ret)
+{
+	struct parts *parts = arg;
+	size_t i = (size_t)(whole - parts->made->snapshot);
+
+	assert_true(i < COUNT);
+	parts->asked++;
+	if (parts->fails & 1u << i)
+		return -EINTR;
+	if (parts->absent & 1u << i)
+		return -ENOENT;
+	parts->shown[i] = *whole;
+	*ret = &parts->shown[i];
+	return 0;
+}
+
+static struct cr_dates *dates_of_parts(struct parts *parts, struct made *made)
+{
+	const struct cr_dates_options options = { .now = made_now,
+						  .part = part_of,
+						  .part_arg = parts };
+	struct cr_dates *dates;
+
+	parts->made = made;
+	assert_int_equal(cr_dates_new(&options, &dates), 0);
+	assert_int_equal(cr_dates_update(dates, &made->set, START), 0);
+	return dates;
+}
+
+static const char *target_of(struct cr_dates *dates, const char *path)
+{
+	static char target[CR_DATE_PATH_MAX];
+	struct cr_date date;
+	int r = walk(dates, path, &date);
+
+	assert_true(r == 0 || r == -ENOENT);
+	(void)snprintf(target, sizeof(target), "-");
+	if (r == 0)
+		cr_dates_target(dates, &date, target);
+	return target;
+}
+
+static void what_has_no_such_part_is_not_there(void **state)
+{
+	static const struct {
+		unsigned int absent;
+		const char *snapshots, *latest, *days, *day, *asof;
+	} cases[] = {
+		{ 0,
+		  "2026-11-22T00-00-00Z 2026-11-22T01-00-00Z "
+		  "2026-11-23T00-00-01Z ",
+		  "../snapshots/web/2026-11-23T00-00-01Z",
+		  "2026-11-21 2026-11-22 2026-11-23 ",
+		  "../../snapshots/web/2026-11-22T01-00-00Z",
+		  "../../snapshots/web/2026-11-23T00-00-01Z" },
+		{ 1u << 4, "2026-11-22T00-00-00Z 2026-11-22T01-00-00Z ",
+		  "../snapshots/web/2026-11-22T01-00-00Z",
+		  "2026-11-21 2026-11-22 ",
+		  "../../snapshots/web/2026-11-22T01-00-00Z",
+		  "../../snapshots/web/2026-11-22T01-00-00Z" },
+		{ 1u << 3 | 1u << 0,
+		  "2026-11-22T00-00-00Z 2026-11-23T00-00-01Z ",
+		  "../snapshots/web/2026-11-23T00-00-01Z",
+		  "2026-11-22 2026-11-23 ",
+		  "../../snapshots/web/2026-11-22T00-00-00Z",
+		  "../../snapshots/web/2026-11-23T00-00-01Z" },
+		{ 1u << 2 | 1u << 3 | 1u << 4, "", "-",
+		  "2026-11-21 2026-11-22 ", "-", "-" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+		struct parts parts = { .absent = cases[i].absent };
+		struct made made;
+
+		made_two_sources(&made);
+		dates = dates_of_parts(&parts, &made);
+		assert_string_equal(target_of(dates, "latest/web"),
+				    cases[i].latest);
+		assert_string_equal(target_of(dates, "by-date/2026-11-22/web"),
+				    cases[i].day);
+		assert_string_equal(target_of(dates, "asof/2026-11-23/web"),
+				    cases[i].asof);
+		assert_string_equal(names(dates, "snapshots/web", COUNT),
+				    cases[i].snapshots);
+		assert_string_equal(names(dates, "by-date", COUNT),
+				    cases[i].days);
+		assert_string_equal(names(dates, "latest", COUNT),
+				    cases[i].latest[0] == '-' ? "db "
+							      : "db web ");
+		/* Sources stay: who looks into them may have to wait. */
+		assert_string_equal(names(dates, "snapshots", COUNT),
+				    "db web ");
+	}
+}
+
+static void a_snapshot_is_shown_as_its_part(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	cr_cleanup(cr_freep) const struct cr_snapshot **all = NULL;
+	struct parts parts = { .absent = 1u << 4 };
+	struct made made;
+	struct cr_date date;
+	uint32_t count, newest;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of_parts(&parts, &made);
+	assert_int_equal(
+		walk(dates, "snapshots/web/2026-11-22T01-00-00Z", &date), 0);
+	assert_ptr_equal(date.snapshot, &parts.shown[3]);
+	assert_true(cr_dates_valid(dates, &date));
+	assert_int_equal(
+		walk(dates, "snapshots/web/2026-11-23T00-00-01Z", &date),
+		-ENOENT);
+	assert_int_equal(walk(dates, "snapshots/web", &date), 0);
+	assert_int_equal(
+		cr_dates_source(dates, date.source, &all, &count, &newest), 0);
+	assert_int_equal(count, 2);
+	assert_ptr_equal(all[0], &parts.shown[2]);
+	assert_ptr_equal(all[1], &parts.shown[3]);
+	assert_int_equal(newest, 1);
+}
+
+static void no_more_are_asked_than_it_takes(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct parts parts = { 0 };
+	struct made made;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of_parts(&parts, &made);
+	assert_string_equal(names(dates, "", COUNT),
+			    "snapshots latest by-date asof versions deleted "
+			    ".caprock ");
+	assert_string_equal(names(dates, "snapshots", COUNT), "db web ");
+	assert_int_equal(parts.asked, 0);
+	(void)target_of(dates, "latest/web");
+	assert_int_equal(parts.asked, 1);
+	(void)target_of(dates, "latest/web");
+	assert_int_equal(parts.asked, 1);
+	/* That there is such a day another source tells. */
+	(void)target_of(dates, "by-date/2026-11-22/web");
+	assert_int_equal(parts.asked, 3);
+}
+
+/* It is never taken for one that does not have it. */
+static void what_cannot_be_asked_is_an_error(void **state)
+{
+	cr_cleanup(cr_dates_freep) struct cr_dates *dates = NULL;
+	struct parts parts = { .fails = 1u << 3 };
+	struct cr_date_item item[COUNT];
+	struct cr_date dir, date;
+	struct made made;
+
+	(void)state;
+	made_two_sources(&made);
+	dates = dates_of_parts(&parts, &made);
+	assert_int_equal(walk(dates, "by-date/2026-11-22/web", &date), -EINTR);
+	assert_int_equal(
+		walk(dates, "snapshots/web/2026-11-22T01-00-00Z", &date),
+		-EINTR);
+	assert_int_equal(walk(dates, "snapshots/web", &dir), 0);
+	assert_int_equal(cr_dates_list(dates, &dir, 0, item, COUNT), 1);
+	assert_int_equal(
+		cr_dates_list(dates, &dir, item[0].cookie, item, COUNT),
+		-EINTR);
+	parts.fails = 0;
+	assert_int_equal(cr_dates_list(dates, &dir, 0, item, COUNT), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -620,6 +804,10 @@ int main(void)
 		cmocka_unit_test(what_a_file_says_never_changes),
 		cmocka_unit_test(a_status_is_not_made_for_each_look),
 		cmocka_unit_test(damage_makes_the_list_another_file),
+		cmocka_unit_test(what_has_no_such_part_is_not_there),
+		cmocka_unit_test(a_snapshot_is_shown_as_its_part),
+		cmocka_unit_test(no_more_are_asked_than_it_takes),
+		cmocka_unit_test(what_cannot_be_asked_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/part.h"
 #include "store/base/error.h"
 #include "tests/unit/unit.h"
 
@@ -38,6 +39,7 @@ static void nothing_is_asked_for_by_default(void **state)
 	assert_string_equal(o.repository, "repo");
 	assert_string_equal(o.mountpoint, "mnt");
 	assert_null(o.source);
+	assert_null(o.path);
 	assert_null(o.state_dir);
 	assert_null(o.passphrase_file);
 	assert_null(o.passphrase_command);
@@ -128,6 +130,56 @@ static void commas_in_values_are_escaped(void **state)
 	assert_true(o.noexec);
 }
 
+/* One slash before and after may be left out; bytes are what they are. */
+static void a_path_has_one_spelling(void **state)
+{
+	static const struct {
+		const char *words[3];
+		const char *want;
+	} cases[] = {
+		{ { "--path", "a" }, "a" },
+		{ { "-o", "path=/srv/my docs/" }, "srv/my docs" },
+		{ { "-o", "path=srv/docs/,source=x" }, "srv/docs" },
+		{ { "-o", "path=a,path=/b" }, "b" },
+		{ { "--path=...", "-f" }, "..." },
+		{ { "--path=a,b", "-f" }, "a,b" },
+		{ { "--path=a\\054b", "-f" }, "a\\054b" },
+		{ { "-o", "path=a\\,b" }, "a,b" },
+		{ { "-o", "path=a\\\\b" }, "a\\b" },
+		{ { "-o", "path=a\\054b\\134c" }, "a,b\\c" },
+		{ { "-o", "path=\\3776\\08\\400" },
+		  "\xff"
+		  "60"
+		  "8400" },
+		{ { "-o", "path=\xfe/\xff" }, "\xfe/\xff" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		const char *const words[] = { "repo", "mnt", cases[i].words[0],
+					      cases[i].words[1], NULL };
+		cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+		assert_int_equal(parse(words, &o), 0);
+		assert_string_equal(o.path, cases[i].want);
+	}
+}
+
+/* A name of 255 bytes may be there, none of 256. */
+static void no_name_of_a_path_is_too_long(void **state)
+{
+	char text[258] = "";
+	char *path = NULL;
+
+	(void)state;
+	memset(text, 'x', 255);
+	assert_int_equal(cr_part_path(text, &path), 0);
+	assert_string_equal(path, text);
+	free(path);
+	text[255] = 'x';
+	assert_int_equal(cr_part_path(text, &path), -CR_EUSAGE);
+}
+
 static void bad_words_are_usage(void **state)
 {
 	static const char *const cases[][WORDS_MAX] = {
@@ -142,6 +194,20 @@ static void bad_words_are_usage(void **state)
 		{ "repo", "mnt", "-o", "source=" },
 		{ "repo", "mnt", "-o", "source=.hidden" },
 		{ "repo", "mnt", "-o", "source=a/b" },
+		{ "repo", "mnt", "-o", "path" },
+		{ "repo", "mnt", "-o", "path=" },
+		{ "repo", "mnt", "-o", "path=/" },
+		{ "repo", "mnt", "-o", "path=//" },
+		{ "repo", "mnt", "-o", "path=//a" },
+		{ "repo", "mnt", "-o", "path=a//" },
+		{ "repo", "mnt", "-o", "path=a//b" },
+		{ "repo", "mnt", "-o", "path=." },
+		{ "repo", "mnt", "-o", "path=.." },
+		{ "repo", "mnt", "-o", "path=a/../b" },
+		{ "repo", "mnt", "-o", "path=a/./b" },
+		{ "repo", "mnt", "-o", "path=a/.." },
+		{ "repo", "mnt", "-o", "path=a\\000b" },
+		{ "repo", "mnt", "-o", "path=\\057" },
 		{ "repo", "mnt", "-o", "allow_other=yes" },
 		{ "repo", "mnt", "-o", "insecure_acl" },
 		{ "repo", "mnt", "-o", "owner=" },
@@ -351,6 +417,8 @@ int main(void)
 		cmocka_unit_test(the_order_does_not_matter),
 		cmocka_unit_test(words_of_fstab_are_ignored),
 		cmocka_unit_test(commas_in_values_are_escaped),
+		cmocka_unit_test(a_path_has_one_spelling),
+		cmocka_unit_test(no_name_of_a_path_is_too_long),
 		cmocka_unit_test(bad_words_are_usage),
 		cmocka_unit_test(help_and_version_need_nothing_else),
 		cmocka_unit_test(choices_are_words),
