@@ -31,6 +31,19 @@ void cr_op_begin(fuse_req_t req)
 	cr_loop_works(mount_of(req)->loop, req);
 }
 
+bool cr_op_ends(fuse_req_t req, const struct cr_node *node, int r)
+{
+	struct cr_mount *mount = mount_of(req);
+	/* Telling the log is part of the work, and may take as long. */
+	int error = r < 0 ? cr_reply_errno(mount, node, r) : 0;
+
+	if (!cr_loop_answers(mount->loop))
+		return false;
+	if (error)
+		fuse_reply_err(req, error);
+	return error == 0;
+}
+
 /* ---- Session ---- */
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
@@ -150,20 +163,14 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	struct stat st;
-	int r, error = 0;
+	int r;
 
 	(void)fi;
 	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
-	if (r < 0)
-		error = cr_reply_errno(mount, &node, r);
-	else
+	if (r == 0)
 		cr_reply_stat(mount, &node, &st);
-	if (!cr_loop_answers(mount->loop))
-		return;
-	if (error)
-		fuse_reply_err(req, error);
-	else
+	if (cr_op_ends(req, &node, r))
 		fuse_reply_attr(req, &st,
 				node.entry ? CR_FOREVER : CR_A_SECOND);
 }
@@ -204,19 +211,13 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf target = { 0 };
-	int r, error = 0;
+	int r;
 
 	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = do_readlink(mount, &node, &target);
-	if (r < 0)
-		error = cr_reply_errno(mount, &node, r);
-	if (!cr_loop_answers(mount->loop))
-		return;
-	if (error)
-		fuse_reply_err(req, error);
-	else
+	if (cr_op_ends(req, &node, r))
 		fuse_reply_readlink(req, (const char *)target.bytes);
 }
 
@@ -227,7 +228,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino,
 {
 	struct cr_mount *mount = mount_of(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	int r, error = 0;
+	int r;
 
 	if (mount->no_opendir) {
 		fuse_reply_err(req, ENOSYS);
@@ -235,14 +236,8 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino,
 	}
 	cr_op_begin(req);
 	r = cr_node_open(mount->inodes, ino, &node);
-	if (r < 0)
-		error = cr_reply_errno(mount, &node, r);
-	if (!cr_loop_answers(mount->loop))
+	if (!cr_op_ends(req, &node, r))
 		return;
-	if (error) {
-		fuse_reply_err(req, error);
-		return;
-	}
 	fi->cache_readdir = fi->keep_cache = node.entry != NULL;
 	fuse_reply_open(req, fi);
 }

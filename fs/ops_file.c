@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include "fs/ahead.h"
-#include "fs/loop.h"
 #include "fs/mount.h"
 #include "fs/ops_int.h"
-#include "fs/reply.h"
 #include "fs/whole.h"
 #include "store/base/buf.h"
 #include "store/base/error.h"
@@ -49,7 +47,7 @@ void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct cr_mount *mount = fuse_req_userdata(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
-	int r, error = 0;
+	int r;
 
 	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
 		fuse_reply_err(req, EROFS);
@@ -61,14 +59,8 @@ void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	cr_op_begin(req);
 	r = check_open(mount, ino, &node);
-	if (r < 0)
-		error = cr_reply_errno(mount, &node, r);
-	if (!cr_loop_answers(mount->loop))
+	if (!cr_op_ends(req, &node, r))
 		return;
-	if (error) {
-		fuse_reply_err(req, error);
-		return;
-	}
 	fi->keep_cache = 1;
 	fi->noflush = 1;
 	fuse_reply_open(req, fi);
@@ -133,7 +125,7 @@ void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf text = { 0 };
 	bool is_text = false;
-	int r, error = 0;
+	int r;
 
 	(void)fi;
 	cr_op_begin(req);
@@ -145,16 +137,12 @@ void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 				  &text);
 	else if (r == 0)
 		r = read_span(mount, &node, &range, &span);
-	if (r < 0)
-		error = cr_reply_errno(mount, &node, r);
-	else if (!is_text)
+	if (r == 0 && !is_text)
 		/* Before who asked can ask for the next: in their order. */
 		cr_ahead_note(mount->ahead, &node, range.offset, span.len);
-	if (!cr_loop_answers(mount->loop))
+	if (!cr_op_ends(req, &node, r))
 		return;
-	if (error)
-		fuse_reply_err(req, error);
-	else if (is_text)
+	if (is_text)
 		fuse_reply_buf(req, (const char *)text.bytes, text.len);
 	else
 		reply_span(req, &span);
@@ -188,7 +176,7 @@ void cr_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	struct cr_mount *mount = fuse_req_userdata(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	uint64_t at = 0;
-	int r, error = 0;
+	int r;
 
 	(void)fi;
 	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
@@ -199,12 +187,6 @@ void cr_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	r = off < 0 ? -ENXIO : cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = do_lseek(mount, &node, (uint64_t)off, whence, &at);
-	if (r < 0)
-		error = cr_reply_errno(mount, &node, r);
-	if (!cr_loop_answers(mount->loop))
-		return;
-	if (error)
-		fuse_reply_err(req, error);
-	else
+	if (cr_op_ends(req, &node, r))
 		fuse_reply_lseek(req, (off_t)at);
 }

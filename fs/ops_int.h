@@ -7,12 +7,22 @@
 #define FS_OPS_INT_H
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
+
+struct cr_node;
 
 /*
  * Work on @req begins, which may take long.  From here to cr_loop_answers() it
  * is not to be touched (loop.h).
  */
 void cr_op_begin(fuse_req_t req);
+
+/*
+ * The end of that: @r, negative where it failed, came of @node (which may be
+ * zero).  True when the caller is to reply, at once, and with what it has; a
+ * failure was replied to, and who waits no longer gets no reply.
+ */
+bool cr_op_ends(fuse_req_t req, const struct cr_node *node, int r);
 
 /* ops_file.c */
 void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -6,11 +6,9 @@
 #include <string.h>
 
 #include "fs/attr.h"
-#include "fs/loop.h"
 #include "fs/mount.h"
 #include "fs/ops_int.h"
 #include "fs/ours.h"
-#include "fs/reply.h"
 #include "fs/show.h"
 #include "store/base/buf.h"
 #include "store/base/error.h"
@@ -81,7 +79,7 @@ void cr_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	struct cr_mount *mount = fuse_req_userdata(req);
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	cr_cleanup(wanted_release) struct wanted wanted = { .name = name };
-	int r, error = 0;
+	int r;
 
 	/* Final for this mount: which then has no file with any. */
 	if (mount->options->noxattr) {
@@ -92,13 +90,7 @@ void cr_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = get_xattr(mount, &node, &wanted);
-	if (r < 0)
-		error = cr_reply_errno(mount, &node, r);
-	if (!cr_loop_answers(mount->loop))
-		return;
-	if (error)
-		fuse_reply_err(req, error);
-	else
+	if (cr_op_ends(req, &node, r))
 		reply_sized(req, wanted.value, size);
 }
 
@@ -135,7 +127,7 @@ void cr_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	cr_cleanup(cr_buf_release) struct cr_buf set = { 0 };
 	cr_cleanup(cr_buf_release) struct cr_buf names = { 0 };
 	uid_t who = fuse_req_ctx(req)->uid;
-	int r, error = 0;
+	int r;
 
 	if (mount->options->noxattr) {
 		fuse_reply_err(req, ENOSYS);
@@ -149,13 +141,7 @@ void cr_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		r = cr_attr_xattr_names((struct cr_piece){ set.bytes, set.len },
 					&names);
 	drop_hidden(mount, who, &names);
-	if (r < 0 && r != -ENODATA)
-		error = cr_reply_errno(mount, &node, r);
-	if (!cr_loop_answers(mount->loop))
-		return;
-	if (error)
-		fuse_reply_err(req, error);
-	else
+	if (cr_op_ends(req, &node, r == -ENODATA ? 0 : r))
 		reply_sized(req, (struct cr_piece){ names.bytes, names.len },
 			    size);
 }
