@@ -7,11 +7,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fs/sandbox.h"
@@ -175,36 +177,59 @@ static int fill(scmp_filter_ctx ctx)
 	return r < 0 ? r : add_narrow(ctx);
 }
 
-/* For threads that are there already, too; -EOPNOTSUPP: there is no seccomp. */
+/* As kernels say that they know no such call, filter, or flag. */
+static bool is_lacking(int r)
+{
+	return r == -ENOSYS || r == -EINVAL || r == -EOPNOTSUPP;
+}
+
+/* Asked as for a filter that is none: where there is seccomp, it looks for it.
+ */
+static int ask_for_seccomp(void)
+{
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			 SECCOMP_FILTER_FLAG_TSYNC, NULL);
+
+	return r == 0 || errno == EFAULT ? 0 : -errno;
+}
+
+/* For threads that are there already, too. */
 static int load(scmp_filter_ctx ctx)
 {
 	int r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 
+	/* What the kernel says, and not that it said something. */
+	if (r == 0)
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 1);
 	/* A tree instead of a list. */
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
 		r = fill(ctx);
-	if (r < 0)
-		return r;
-	r = seccomp_load(ctx);
-	return r < 0 ? -EOPNOTSUPP : 0;
+	return r < 0 ? r : seccomp_load(ctx);
+}
+
+static int make_and_load(void)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	int r = ctx ? load(ctx) : -ENOMEM;
+
+	if (ctx)
+		seccomp_release(ctx);
+	return r;
 }
 
 int cr_sandbox_filter_calls(void)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	int r;
+	int r = ask_for_seccomp();
 
-	if (!ctx)
-		return -ENOMEM;
-	r = load(ctx);
-	seccomp_release(ctx);
-	if (r < 0 && r != -EOPNOTSUPP)
-		return cr_fail(-r, "seccomp: %s", cr_strerror(r));
-	if (r < 0)
+	if (is_lacking(r)) {
 		cr_log(CR_LOG_WARNING,
 		       "this kernel has no seccomp: the serving process keeps "
 		       "all system calls");
-	return 0;
+		return 0;
+	}
+	if (r == 0)
+		r = make_and_load();
+	return r < 0 ? cr_fail(-r, "seccomp: %s", cr_strerror(r)) : 0;
 }

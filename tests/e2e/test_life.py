@@ -103,6 +103,21 @@ def test_a_kernel_that_lacks_it(repo, tree, what):
 
 
 @pytest.mark.main
+@pytest.mark.parametrize('what,why', [
+    ('forbidden', 'Operation not permitted'),
+    ('refused', 'Permission denied')])
+def test_a_kernel_that_has_it_and_refuses(repo, tree, mnt, what, why):
+    """Whatever it is, it is no lack: it is said, and nothing is served."""
+    repo.backup(tree)
+    argv = [word for word in repo.mount_argv(mnt) if word != '-f']
+    done = harness.run([sys.executable, harness.ROOT / 'tests/e2e/lacking.py',
+                        what, *argv], rc=1)
+    assert f'seccomp: {why}' in done.err
+    assert 'no seccomp' not in done.err
+    assert not harness.is_mounted(mnt)
+
+
+@pytest.mark.main
 @pytest.mark.parametrize('how', ['foreground', 'detached'])
 def test_an_ordinary_user_cannot_look_into_it(repo, tree, tmp_path,
                                               fuse_for_all, how):
