@@ -133,6 +133,9 @@ static int run(struct cr_mount_options *options)
 				cr_fail(errno, "%s: %m", options->mountpoint));
 		options->mountpoint = absolute;
 	}
+	if (options->rw)
+		cr_log(CR_LOG_WARNING, "rw is of no use: what was backed up "
+				       "is mounted read-only");
 	return options->foreground ? cr_keeper_run(options, -1, cr_serve)
 				   : run_detached(options);
 }

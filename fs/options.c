@@ -264,6 +264,9 @@ static int set_word(const char *word, struct cr_mount_options *options)
 	const char *equals = strchr(word, '=');
 	size_t len = equals ? (size_t)(equals - word) : strlen(word);
 
+	/* mount(8) says one of them always; of both the last counts. */
+	if (strcmp(word, "rw") == 0 || strcmp(word, "ro") == 0)
+		options->rw = word[1] == 'w';
 	/* First: "owner" alone is a word of fstab. */
 	if (len == 0 || is_ignored(word))
 		return 0;

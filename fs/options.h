@@ -51,6 +51,7 @@ struct cr_mount_options {
 	unsigned int symlinks; /* enum cr_mount_symlinks */
 	unsigned int special;  /* enum cr_mount_special */
 	uint64_t idle_timeout; /* seconds; 0: none */
+	bool rw;	       /* asked for, in vain */
 	bool allow_other;
 	bool auto_unmount;
 	bool insecure_acl;

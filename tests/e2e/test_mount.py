@@ -170,10 +170,23 @@ def test_it_is_read_only(repo, tree):
             with pytest.raises(OSError) as caught:
                 call()
             assert caught.value.errno == errno.EROFS
-        options = next(line.split()[5] for line in
-                       open('/proc/self/mountinfo', encoding='utf-8')
-                       if line.split()[4] == os.fspath(mount.path))
-        assert {'ro', 'nosuid', 'nodev'} <= set(options.split(','))
+        assert {'ro', 'nosuid', 'nodev'} <= flags_of(mount)
+
+
+def flags_of(mount):
+    """What the kernel keeps a mount to."""
+    with open('/proc/self/mountinfo', encoding='utf-8') as info:
+        return next(set(line.split()[5].split(',')) for line in info
+                    if line.split()[4] == os.fspath(mount.path))
+
+
+def test_rw_is_said_to_be_of_no_use(repo, tree):
+    repo.backup(tree)
+    with repo.mount('rw', expect=('rw is of no use',)) as mount:
+        assert len([line for line in mount.lines if 'read-only' in line]) == 1
+        assert 'ro' in flags_of(mount)
+    with repo.mount('rw', 'ro') as mount:
+        assert 'ro' in flags_of(mount)
 
 
 @pytest.mark.main

@@ -114,6 +114,32 @@ static void words_of_fstab_are_ignored(void **state)
 	assert_null(o.owner);
 }
 
+/* Said twice, as mount(8) may, the last one counts. */
+static void what_asks_for_writing_is_noticed(void **state)
+{
+	static const struct {
+		const char *words;
+		bool rw;
+	} cases[] = {
+		{ "rw", true },
+		{ "ro", false },
+		{ "noatime", false },
+		{ "rw,noexec,dev,suid", true },
+		{ "rw,source=a,ro", false },
+		{ "ro,rw", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		const char *const words[] = { "repo", "mnt", "-o",
+					      cases[i].words, NULL };
+		cr_cleanup(cr_mount_options_release) struct cr_mount_options o;
+
+		assert_int_equal(parse(words, &o), 0);
+		assert_int_equal(o.rw, cases[i].rw);
+	}
+}
+
 static void commas_in_values_are_escaped(void **state)
 {
 	static const char *const words[] = {
@@ -416,6 +442,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_asked_for_by_default),
 		cmocka_unit_test(the_order_does_not_matter),
 		cmocka_unit_test(words_of_fstab_are_ignored),
+		cmocka_unit_test(what_asks_for_writing_is_noticed),
 		cmocka_unit_test(commas_in_values_are_escaped),
 		cmocka_unit_test(a_path_has_one_spelling),
 		cmocka_unit_test(no_name_of_a_path_is_too_long),
