@@ -19,6 +19,7 @@
 #include "store/base/error.h"
 #include "store/base/io.h"
 #include "store/base/log.h"
+#include "store/codec/seal.h"
 
 /*
  * ThreadSanitizer has a thread that takes no signal, and keeps those of others
@@ -250,7 +251,10 @@ int cr_sandbox_enter(const struct cr_sandbox *sandbox)
 	uint64_t keep = 0;
 	int r;
 
-	tzset(); /* for syslog(): the file is out of reach soon */
+	/* What takes files that are out of reach soon: for syslog(), and to
+	 * decode fast. */
+	tzset();
+	(void)cr_seal_usable(CR_SEAL_LIBCRYPTO);
 	raise_lock_limit();
 	if (cr_privileges_are_needed(sandbox->repository))
 		keep = CR_CAPABILITY(CAP_DAC_READ_SEARCH);

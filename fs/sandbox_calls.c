@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which system calls are let through.  What glibc, libfuse, RocksDB, zstd and
- * libsodium may want over a long life, threads started later included; what
- * they try and can do without is told that it does not exist; what only an
- * intruder wants ends the process.
+ * Which system calls are let through.  What glibc, libfuse, RocksDB, zstd,
+ * libsodium and libcrypto may want over a long life, threads started later
+ * included; what they try and can do without is told that it does not exist;
+ * what only an intruder wants ends the process.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,9 +5,7 @@
 
 #include "store/base/buf.h"
 #include "store/base/error.h"
-
-/* Zero: each (key, nonce) pair has a cipher key of its own. */
-static const uint8_t cipher_nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
+#include "store/codec/seal_impl.h"
 
 struct cr_nonce cr_seal_nonce(const struct cr_key *key,
 			      const struct cr_piece *material, size_t n)
@@ -27,36 +25,87 @@ struct cr_nonce cr_seal_nonce(const struct cr_key *key,
 	return nonce;
 }
 
-void cr_seal(const struct cr_key *key, const struct cr_nonce *nonce,
-	     struct cr_piece ad, void *bytes, size_t len, struct cr_tag *tag)
-{
-	struct cr_key cipher;
+/* ---- By libsodium ---- */
 
-	cr_kdf(key, "seal-key", &(struct cr_piece)CR_PIECE(nonce), 1, &cipher);
+static const uint8_t cipher_nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
+
+void cr_sodium_seal(const struct cr_cipher_job *job, struct cr_tag *tag)
+{
 	(void)crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-		bytes, tag->bytes, NULL, bytes, len, ad.bytes, ad.len, NULL,
-		cipher_nonce, cipher.bytes);
-	sodium_memzero(&cipher, sizeof(cipher));
+		job->to, tag->bytes, NULL, job->from.bytes, job->from.len,
+		job->ad.bytes, job->ad.len, NULL, cipher_nonce,
+		job->key->bytes);
 }
 
-int cr_open(const struct cr_key *key, const struct cr_nonce *nonce,
-	    struct cr_piece ad, void *bytes, size_t len,
-	    const struct cr_tag *tag)
+int cr_sodium_open(const struct cr_cipher_job *job, const struct cr_tag *tag)
 {
-	struct cr_key cipher;
+	int r = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+		job->to, NULL, job->from.bytes, job->from.len, tag->bytes,
+		job->ad.bytes, job->ad.len, cipher_nonce, job->key->bytes);
+
+	return r == 0 ? 0 : -CR_EAUTH;
+}
+
+/* ---- By either ---- */
+
+static enum cr_seal_means means_for(size_t len)
+{
+	return cr_libcrypto_pays(len) ? CR_SEAL_LIBCRYPTO : CR_SEAL_SODIUM;
+}
+
+bool cr_seal_usable(enum cr_seal_means means)
+{
+	return means == CR_SEAL_SODIUM || cr_libcrypto_load();
+}
+
+static void derive(const struct cr_seal_with *with, struct cr_key *ret)
+{
+	cr_kdf(with->key, "seal-key",
+	       &(struct cr_piece){ with->nonce, sizeof(*with->nonce) }, 1, ret);
+}
+
+void cr_seal_by(enum cr_seal_means means, const struct cr_seal_with *with,
+		struct cr_piece plain, void *out, struct cr_tag *tag)
+{
+	struct cr_key key;
+	struct cr_cipher_job job = { &key, with->ad, plain, out };
+
+	derive(with, &key);
+	if (means != CR_SEAL_LIBCRYPTO || !cr_libcrypto_seal(&job, tag))
+		cr_sodium_seal(&job, tag);
+	sodium_memzero(&key, sizeof(key));
+}
+
+int cr_open_by(enum cr_seal_means means, const struct cr_seal_with *with,
+	       struct cr_piece sealed, void *out, const struct cr_tag *tag)
+{
+	struct cr_key key;
+	struct cr_cipher_job job = { &key, with->ad, sealed, out };
 	int r;
 
-	cr_kdf(key, "seal-key", &(struct cr_piece)CR_PIECE(nonce), 1, &cipher);
-	r = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-		bytes, NULL, bytes, len, tag->bytes, ad.bytes, ad.len,
-		cipher_nonce, cipher.bytes);
-	sodium_memzero(&cipher, sizeof(cipher));
-	if (r != 0) {
-		memset(bytes, 0, len);
-		return -CR_EAUTH;
-	}
-	return 0;
+	derive(with, &key);
+	if (means != CR_SEAL_LIBCRYPTO || !cr_libcrypto_open(&job, tag, &r))
+		r = cr_sodium_open(&job, tag);
+	sodium_memzero(&key, sizeof(key));
+	/* What libcrypto has made of it so far was made before it knew. */
+	if (r < 0 && sealed.len > 0)
+		sodium_memzero(out, sealed.len);
+	return r;
 }
+
+void cr_seal(const struct cr_seal_with *with, struct cr_piece plain, void *out,
+	     struct cr_tag *tag)
+{
+	cr_seal_by(means_for(plain.len), with, plain, out, tag);
+}
+
+int cr_open(const struct cr_seal_with *with, struct cr_piece sealed, void *out,
+	    const struct cr_tag *tag)
+{
+	return cr_open_by(means_for(sealed.len), with, sealed, out, tag);
+}
+
+/* ---- Records ---- */
 
 int cr_seal_append(const struct cr_key *key, struct cr_piece ad,
 		   struct cr_piece plain, struct cr_buf *out)
@@ -68,9 +117,8 @@ int cr_seal_append(const struct cr_key *key, struct cr_piece ad,
 	if (!at)
 		return -ENOMEM;
 	memcpy(at, nonce.bytes, sizeof(nonce.bytes));
-	if (plain.len > 0)
-		memcpy(at + CR_NONCE_LEN, plain.bytes, plain.len);
-	cr_seal(key, &nonce, ad, at + CR_NONCE_LEN, plain.len, &tag);
+	cr_seal(&(struct cr_seal_with){ key, &nonce, ad }, plain,
+		at + CR_NONCE_LEN, &tag);
 	memcpy(at + CR_NONCE_LEN + plain.len, tag.bytes, sizeof(tag.bytes));
 	return 0;
 }
@@ -93,9 +141,8 @@ int cr_open_append(const struct cr_key *key, struct cr_piece ad,
 	at = cr_buf_extend(out, len);
 	if (!at)
 		return -ENOMEM;
-	if (len > 0)
-		memcpy(at, from + CR_NONCE_LEN, len);
-	r = cr_open(key, &nonce, ad, at, len, &tag);
+	r = cr_open(&(struct cr_seal_with){ key, &nonce, ad },
+		    (struct cr_piece){ from + CR_NONCE_LEN, len }, at, &tag);
 	if (r < 0)
 		out->len -= len;
 	return r;

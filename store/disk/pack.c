@@ -440,11 +440,12 @@ static int open_payload(const struct cr_pack *pack, uint32_t n, uint8_t *stored,
 {
 	const struct cr_footer_block *row = &pack->footer.block[n];
 	uint8_t ad[CR_BLOCK_AD_LEN];
+	const struct cr_seal_with with = { &pack->data_key, &row->nonce,
+					   CR_PIECE(&ad) };
 	int r;
 
 	cr_block_ad(&pack->header, n, row, ad);
-	r = cr_open(&pack->data_key, &row->nonce,
-		    (struct cr_piece)CR_PIECE(&ad), stored, len, &row->tag);
+	r = cr_open(&with, (struct cr_piece){ stored, len }, stored, &row->tag);
 	if (r < 0)
 		return block_fail(pack, CR_EAUTH, n, "does not open");
 	for (size_t i = row->payload_len; i < len; i++)

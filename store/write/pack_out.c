@@ -156,12 +156,15 @@ static void seal_block(const struct cr_pack_out *out, uint32_t number,
 		{ block->chunks.bytes, block->chunks.len },
 	};
 	uint8_t ad[CR_BLOCK_AD_LEN];
+	const struct cr_seal_with with = { &out->data_key, &row->nonce,
+					   CR_PIECE(&ad) };
 
 	row->nonce =
 		cr_seal_nonce(&out->data_key, material, CR_ARRAY_LEN(material));
 	cr_block_ad(&out->header, number, row, ad);
-	cr_seal(&out->data_key, &row->nonce, (struct cr_piece)CR_PIECE(&ad),
-		block->scratch.bytes, block->scratch.len, &row->tag);
+	cr_seal(&with,
+		(struct cr_piece){ block->scratch.bytes, block->scratch.len },
+		block->scratch.bytes, &row->tag);
 	row->stored_hash =
 		cr_stored_hash(block->scratch.bytes, block->scratch.len);
 }
@@ -286,6 +289,8 @@ static int add_padding(struct cr_pack_out *out, uint64_t len)
 	};
 	uint32_t number = out->footer.blocks;
 	uint8_t ad[CR_BLOCK_AD_LEN];
+	const struct cr_seal_with with = { &out->data_key, &row.nonce,
+					   CR_PIECE(&ad) };
 	int r;
 
 	cr_buf_zero(&zeros, len);
@@ -295,8 +300,8 @@ static int add_padding(struct cr_pack_out *out, uint64_t len)
 	row.nonce = cr_seal_nonce(&out->data_key,
 				  &(struct cr_piece)CR_PIECE(&number), 1);
 	cr_block_ad(&out->header, number, &row, ad);
-	cr_seal(&out->data_key, &row.nonce, (struct cr_piece)CR_PIECE(&ad),
-		zeros.bytes, zeros.len, &row.tag);
+	cr_seal(&with, (struct cr_piece){ zeros.bytes, zeros.len }, zeros.bytes,
+		&row.tag);
 	row.stored_hash = cr_stored_hash(zeros.bytes, zeros.len);
 	cr_buf_put(&out->rows, &row, sizeof(row));
 	r = cr_buf_error(&out->rows);

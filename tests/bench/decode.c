@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,29 +7,20 @@
 #include "store/base/error.h"
 #include "store/codec/compress.h"
 #include "store/codec/list.h"
+#include "store/codec/seal.h"
 #include "tests/bench/store.h"
 
 /*
  * The linker puts this in the place of cr_open() (--wrap): the floor is what
  * libsodium takes, whatever engine the codec has.
  */
-int __wrap_cr_open(const struct cr_key *key, const struct cr_nonce *nonce,
-		   struct cr_piece ad, void *bytes, size_t len,
-		   const struct cr_tag *tag);
+int __wrap_cr_open(const struct cr_seal_with *with, struct cr_piece sealed,
+		   void *out, const struct cr_tag *tag);
 
-int __wrap_cr_open(const struct cr_key *key, const struct cr_nonce *nonce,
-		   struct cr_piece ad, void *bytes, size_t len,
-		   const struct cr_tag *tag)
+int __wrap_cr_open(const struct cr_seal_with *with, struct cr_piece sealed,
+		   void *out, const struct cr_tag *tag)
 {
-	static const uint8_t zero[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
-	struct cr_key cipher;
-	int r;
-
-	cr_kdf(key, "seal-key", &(struct cr_piece)CR_PIECE(nonce), 1, &cipher);
-	r = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-		bytes, NULL, bytes, len, tag->bytes, ad.bytes, ad.len, zero,
-		cipher.bytes);
-	return r == 0 ? 0 : -CR_EAUTH;
+	return cr_open_by(CR_SEAL_SODIUM, with, sealed, out, tag);
 }
 
 struct decode {

@@ -29,6 +29,7 @@ OWNER = {
                          'tests/unit/test_figures', 'tests/unit/test_ops'],
     'fuse_opt.h': ['fs/'],
     'jansson.h': ['fs/', 'tools/', 'tests/'],
+    'openssl/': ['store/codec/seal'],
     'rocksdb/': ['store/disk/kv'],
     'seccomp.h': ['fs/'],
     'sodium.h': ['store/base/secret', 'store/codec/chunker', 'store/codec/hash',

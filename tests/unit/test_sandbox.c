@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
+#include "store/base/error.h"
 #include "store/base/util.h"
+#include "store/codec/seal.h"
 #include "tests/unit/folder.h"
 
 /* For the leak checker's sake all can be read then; see sandbox.c. */
@@ -132,6 +134,45 @@ static void the_state_is_kept(void **state)
 {
 	(void)state;
 	assert_holds(keep_the_state);
+}
+
+/* ---- Decoding ---- */
+
+static void *open_much(void *arg)
+{
+	static uint8_t bytes[1 << 20], same[sizeof(bytes)];
+	static const struct cr_key key = { { 1 } };
+	static const struct cr_nonce nonce = { { 2 } };
+	const struct cr_seal_with with = { &key, &nonce, { NULL, 0 } };
+	const struct cr_piece sealed = CR_PIECE(&bytes);
+	bool *good = arg;
+	struct cr_tag tag;
+
+	cr_seal_by(CR_SEAL_SODIUM, &with, sealed, bytes, &tag);
+	*good = cr_open_by(CR_SEAL_LIBCRYPTO, &with, sealed, same, &tag) == 0 &&
+		same[7] == 0;
+	tag.bytes[0] ^= 1;
+	*good = *good && cr_open_by(CR_SEAL_LIBCRYPTO, &with, sealed, same,
+				    &tag) == -CR_EAUTH;
+	return NULL;
+}
+
+static int use_libcrypto(void)
+{
+	pthread_t thread;
+	bool good = false;
+
+	HOLDS(cr_seal_usable(CR_SEAL_LIBCRYPTO));
+	HOLDS(pthread_create(&thread, NULL, open_much, &good) == 0);
+	HOLDS(pthread_join(thread, NULL) == 0);
+	HOLDS(good);
+	return 0;
+}
+
+static void what_decodes_fast_is_at_hand(void **state)
+{
+	(void)state;
+	assert_holds(use_libcrypto);
 }
 
 /* ---- Threads ---- */
@@ -318,6 +359,8 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(the_state_is_kept, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(what_decodes_fast_is_at_hand,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			threads_that_are_there_are_confined, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_lives_on, setup, teardown),
