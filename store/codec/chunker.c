@@ -94,18 +94,23 @@ size_t cr_chunk_cut(const struct cr_gear *gear, enum cr_size_class size_class,
 	return i + 1;
 }
 
-bool cr_class_incompressible(
-	const uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN])
+bool cr_bytes_random(const uint8_t *bytes, size_t len)
 {
-	const uint64_t total = CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN;
 	uint64_t count[256] = { 0 }, squares = 0;
 
-	for (size_t i = 0; i < total; i++)
-		count[samples[i]]++;
+	assert(len <= CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN);
+	for (size_t i = 0; i < len; i++)
+		count[bytes[i]]++;
 	for (size_t b = 0; b < CR_ARRAY_LEN(count); b++)
 		squares += count[b] * count[b];
 	/* Squares add up to 2^32 at most: nothing here reaches 2^45. */
-	return 256 * squares * 20 <= 21 * total * total;
+	return 256 * squares * 20 <= 21 * (uint64_t)len * len;
+}
+
+bool cr_class_incompressible(
+	const uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN])
+{
+	return cr_bytes_random(samples, CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN);
 }
 
 uint64_t cr_class_sample_offset(uint64_t size, unsigned int k)

@@ -30,6 +30,12 @@ size_t cr_class_max(enum cr_size_class size_class);
 size_t cr_chunk_cut(const struct cr_gear *gear, enum cr_size_class size_class,
 		    const uint8_t *bytes, size_t len);
 
+/*
+ * Whether the @len bytes, 64 KiB at most, are all about as frequent: what does
+ * not compress, but for what repeats.
+ */
+bool cr_bytes_random(const uint8_t *bytes, size_t len);
+
 /* Whether 64 samples of 1 KiB, end to end at @samples, do not compress. */
 bool cr_class_incompressible(
 	const uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN]);

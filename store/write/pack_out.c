@@ -9,6 +9,14 @@
 #include "store/codec/pack_header_encode.h"
 #include "store/disk/pack.h"
 
+#define SHARDS_MAX (CR_BLOCK_PAYLOAD_MAX / CR_SHARD_LEN)
+
+/* The hash of a part of the pack, if it lay in one block. */
+struct shard {
+	uint64_t hash;
+	bool known;
+};
+
 struct cr_pack_out {
 	const struct cr_repo *repo; /* borrowed */
 	struct cr_putting *put;	    /* owned until published */
@@ -21,10 +29,16 @@ struct cr_pack_out {
 	struct cr_buf sealed;	 /* the footer as stored */
 	uint64_t len;		 /* where the next block goes */
 	pthread_mutex_t lock;
-	uint32_t writing; /* under: lock; placed, not yet arrived */
-	bool closed;	  /* under: lock */
-	int failed;	  /* under: lock; the first error of a block */
+	struct cr_buf shards; /* struct shard; under: lock */
+	uint32_t writing;     /* under: lock; placed, not yet arrived */
+	bool closed;	      /* under: lock */
+	int failed;	      /* under: lock; the first error of a block */
 };
+
+static uint32_t shards_of(uint64_t len)
+{
+	return (uint32_t)((len + CR_SHARD_LEN - 1) / CR_SHARD_LEN);
+}
 
 static struct cr_footer_block *row_of(struct cr_pack_out *out, uint32_t n)
 {
@@ -39,9 +53,20 @@ void cr_pack_out_abort(struct cr_pack_out *out)
 	cr_wipe(&out->data_key, sizeof(out->data_key));
 	cr_buf_release(&out->rows);
 	cr_buf_release(&out->chunks);
+	cr_buf_release(&out->shards);
 	cr_buf_release(&out->sealed);
 	(void)pthread_mutex_destroy(&out->lock);
 	free(out);
+}
+
+/* The hash of shard @n, if it lay in one block; else NULL. */
+static const struct shard *shard_of(const struct cr_pack_out *out, uint64_t n)
+{
+	const struct shard *shard = (const void *)out->shards.bytes;
+
+	if (n >= out->shards.len / sizeof(*shard) || !shard[n].known)
+		return NULL;
+	return &shard[n];
 }
 
 static void pack_out_abortp(struct cr_pack_out **out)
@@ -113,6 +138,8 @@ int cr_pack_out_place(struct cr_pack_out *out,
 		      const struct cr_buf *chunks, struct cr_pack_place *ret)
 {
 	struct cr_footer_block mine = *row;
+	size_t shards = sizeof(struct shard) *
+			shards_of(out->len + cr_block_stored_len(row));
 	int r;
 
 	mine.offset = out->len;
@@ -121,9 +148,12 @@ int cr_pack_out_place(struct cr_pack_out *out,
 	(void)pthread_mutex_lock(&out->lock);
 	cr_buf_put(&out->rows, &mine, sizeof(mine));
 	cr_buf_put(&out->chunks, chunks->bytes, chunks->len);
+	cr_buf_zero(&out->shards, shards - out->shards.len);
 	r = cr_buf_error(&out->rows);
 	if (r == 0)
 		r = cr_buf_error(&out->chunks);
+	if (r == 0)
+		r = cr_buf_error(&out->shards);
 	if (r == 0)
 		out->writing++;
 	(void)pthread_mutex_unlock(&out->lock);
@@ -143,7 +173,7 @@ void cr_pack_out_close(struct cr_pack_out *out)
 	(void)pthread_mutex_unlock(&out->lock);
 }
 
-/* Encrypt block->scratch in place and fill in what @row says of it. */
+/* Encrypt block->plain and fill in what @row says of it. */
 static void seal_block(const struct cr_pack_out *out, uint32_t number,
 		       const struct cr_compressor *comp,
 		       struct cr_open_block *block, struct cr_footer_block *row)
@@ -162,11 +192,23 @@ static void seal_block(const struct cr_pack_out *out, uint32_t number,
 	row->nonce =
 		cr_seal_nonce(&out->data_key, material, CR_ARRAY_LEN(material));
 	cr_block_ad(&out->header, number, row, ad);
-	cr_seal(&with,
-		(struct cr_piece){ block->scratch.bytes, block->scratch.len },
-		block->scratch.bytes, &row->tag);
+	cr_seal(&with, block->plain, block->sealed.bytes, &row->tag);
 	row->stored_hash =
-		cr_stored_hash(block->scratch.bytes, block->scratch.len);
+		cr_stored_hash(block->sealed.bytes, block->sealed.len);
+}
+
+/* Hash the shards that lie in a block while its bytes are near. */
+static size_t hash_within(uint64_t offset, const struct cr_buf *block,
+			  struct shard ret[SHARDS_MAX])
+{
+	uint64_t skip = -offset % CR_SHARD_LEN;
+	size_t n = 0;
+
+	for (; skip + CR_SHARD_LEN <= block->len; skip += CR_SHARD_LEN)
+		ret[n++] = (struct shard){
+			cr_shard_hash(block->bytes + skip, CR_SHARD_LEN), true
+		};
+	return n;
 }
 
 int cr_pack_out_write(struct cr_pack_out *out,
@@ -174,17 +216,23 @@ int cr_pack_out_write(struct cr_pack_out *out,
 		      const struct cr_compressor *comp,
 		      struct cr_open_block *block, bool *complete)
 {
+	struct shard within[SHARDS_MAX];
 	struct cr_footer_block row;
+	size_t shards;
 	int r;
 
 	(void)pthread_mutex_lock(&out->lock);
 	row = *row_of(out, place->number);
 	(void)pthread_mutex_unlock(&out->lock);
 	seal_block(out, place->number, comp, block, &row);
-	r = cr_put_write(out->put, place->offset, block->scratch.bytes,
-			 block->scratch.len);
+	shards = hash_within(place->offset, &block->sealed, within);
+	r = cr_put_write(out->put, place->offset, block->sealed.bytes,
+			 block->sealed.len);
 	(void)pthread_mutex_lock(&out->lock);
 	*row_of(out, place->number) = row;
+	memcpy((struct shard *)(void *)out->shards.bytes +
+		       shards_of(place->offset),
+	       within, shards * sizeof(within[0]));
 	if (r < 0 && out->failed == 0)
 		out->failed = r;
 	*complete = --out->writing == 0 && out->closed;
@@ -216,11 +264,6 @@ static uint64_t varint_len(uint64_t v)
 	for (; v >= 0x80; v >>= 7)
 		len++;
 	return len;
-}
-
-static uint32_t shards_of(uint64_t len)
-{
-	return (uint32_t)((len + CR_SHARD_LEN - 1) / CR_SHARD_LEN);
 }
 
 /* The length of the pack whose blocks end at @end and whose footer has @footer
@@ -348,7 +391,8 @@ static int seal_footer(struct cr_pack_out *out, struct cr_buf *body)
 	return r;
 }
 
-/* XXH3 of each shard before the trailer, read back from what was written. */
+/* XXH3 of each shard before the trailer; what lies across blocks, or is none,
+ * is read back. */
 static int hash_shards(struct cr_pack_out *out, uint64_t len,
 		       struct cr_buf *hashes)
 {
@@ -358,9 +402,15 @@ static int hash_shards(struct cr_pack_out *out, uint64_t len,
 		return -ENOMEM;
 	for (uint64_t at = 0; at < len; at += CR_SHARD_LEN) {
 		size_t part = (size_t)cr_min(len - at, (uint64_t)CR_SHARD_LEN);
+		const struct shard *known = shard_of(out, at / CR_SHARD_LEN);
 		uint64_t hash;
-		int r = cr_put_read(out->put, at, shard, part);
+		int r;
 
+		if (known) {
+			cr_buf_put(hashes, &known->hash, sizeof(known->hash));
+			continue;
+		}
+		r = cr_put_read(out->put, at, shard, part);
 		if (r < 0)
 			return r;
 		hash = cr_shard_hash(shard, part);

@@ -40,8 +40,9 @@ cr_must_check int cr_pack_out_place(struct cr_pack_out *out,
 void cr_pack_out_close(struct cr_pack_out *out);
 
 /*
- * Seal and write the payload in block->scratch.  Any thread.  @complete is set
- * when the pack is closed and every block has arrived, whatever is returned.
+ * Seal block->plain to block->sealed, and write that.  Any thread.  @complete
+ * is set when the pack is closed and every block has arrived, whatever is
+ * returned.
  */
 cr_must_check int cr_pack_out_write(struct cr_pack_out *out,
 				    const struct cr_pack_place *place,

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "store/base/error.h"
+#include "store/codec/chunker.h"
 #include "store/codec/compress.h"
 #include "store/disk/pack.h"
 #include "store/write/pack_out.h"
@@ -15,6 +16,22 @@
  */
 #define BLOCKS_FULL (CR_PACK_BLOCKS_MAX - 2)
 #define CHUNKS_FULL (1u << 18)
+
+/*
+ * Before the chunks of a block, room for the longest table: chunks of less than
+ * 128 bytes take a byte each, longer ones two, those of 16 KiB and more three.
+ */
+#define TABLE_ROOM                                                 \
+	(3u + CR_BLOCK_CHUNKS_MAX + CR_BLOCK_RAW_MAX / (1u << 7) + \
+	 CR_BLOCK_RAW_MAX / (1u << 14))
+
+/*
+ * Where so many blocks in a row did not shrink, one in EVERY is tried, and
+ * those in between whose bytes are not all about as frequent.
+ */
+#define HOPELESS 4u
+#define EVERY	 8u
+#define SAMPLES	 16u
 
 struct cr_packer {
 	struct cr_packer_options opt;
@@ -28,8 +45,7 @@ void cr_open_block_release(struct cr_open_block *block)
 	cr_buf_release(&block->lengths);
 	cr_buf_release(&block->bytes);
 	cr_buf_release(&block->chunks);
-	cr_buf_release(&block->scratch);
-	cr_buf_release(&block->raw);
+	cr_buf_release(&block->sealed);
 	block->count = 0;
 }
 
@@ -47,6 +63,8 @@ int cr_open_block_add(struct cr_open_block *block, enum cr_chunk_type type,
 	struct cr_footer_chunk chunk = { *id, (uint8_t)type };
 
 	assert(bytes.len > 0 && bytes.len <= CR_CHUNK_MAX);
+	if (block->bytes.len == 0 && !cr_buf_extend(&block->bytes, TABLE_ROOM))
+		return -ENOMEM;
 	cr_buf_varint(&block->lengths, bytes.len);
 	cr_buf_put(&block->bytes, bytes.bytes, bytes.len);
 	cr_buf_put(&block->chunks, &chunk, sizeof(chunk));
@@ -59,7 +77,9 @@ int cr_open_block_add(struct cr_open_block *block, enum cr_chunk_type type,
 
 size_t cr_open_block_len(const struct cr_open_block *block)
 {
-	return block->lengths.len + block->bytes.len;
+	if (block->count == 0)
+		return 0;
+	return block->lengths.len + block->bytes.len - TABLE_ROOM;
 }
 
 bool cr_open_block_full(const struct cr_open_block *block, size_t target)
@@ -119,34 +139,83 @@ static int publish(struct cr_packer *packer, struct cr_pack_out *out, bool pad)
 	return r;
 }
 
-/* Raw block and payload of @block: table, chunks, compressed where it pays. */
+/* The raw block: its table goes right before the chunks. */
+static int make_raw(struct cr_open_block *block, struct cr_piece *raw)
+{
+	struct cr_buf *table = &block->sealed; /* not needed yet */
+	uint8_t *at = block->bytes.bytes + TABLE_ROOM;
+
+	cr_buf_clear(table);
+	cr_buf_varint(table, block->count);
+	cr_buf_put(table, block->lengths.bytes, block->lengths.len);
+	if (cr_buf_error(table) < 0)
+		return -ENOMEM;
+	assert(table->len <= TABLE_ROOM);
+	at -= table->len;
+	memcpy(at, table->bytes, table->len);
+	*raw = (struct cr_piece){ at,
+				  block->bytes.len - TABLE_ROOM + table->len };
+	return 0;
+}
+
+/* Whether bytes here and there in @raw are all about as frequent. */
+static bool looks_random(struct cr_piece raw)
+{
+	uint8_t samples[SAMPLES * CR_CLASS_SAMPLE_LEN];
+	const uint8_t *bytes = raw.bytes;
+
+	if (raw.len < sizeof(samples))
+		return false;
+	for (size_t i = 0; i < SAMPLES; i++)
+		memcpy(samples + i * CR_CLASS_SAMPLE_LEN,
+		       bytes + i * ((raw.len - CR_CLASS_SAMPLE_LEN) / SAMPLES),
+		       CR_CLASS_SAMPLE_LEN);
+	return cr_bytes_random(samples, sizeof(samples));
+}
+
+/* Compress @raw to block->sealed: its length, or 0 where that does not pay. */
+static int compress(struct cr_open_block *block, struct cr_compressor *comp,
+		    struct cr_piece raw)
+{
+	int r = 0;
+
+	cr_buf_clear(&block->sealed);
+	if (block->unshrunk < HOPELESS || block->unshrunk % EVERY == 0 ||
+	    !looks_random(raw))
+		r = cr_compress(comp, raw, &block->sealed);
+	block->unshrunk = r == 0 ? block->unshrunk + 1 : 0;
+	return r;
+}
+
+/* Raw block and payload of @block: compressed where it pays, and padded. */
 static int make_payload(struct cr_open_block *block, struct cr_compressor *comp,
 			struct cr_footer_block *row)
 {
+	struct cr_buf *plain = &block->sealed;
 	struct cr_piece raw;
-	int r;
+	size_t payload, len;
+	int r = make_raw(block, &raw);
 
-	cr_buf_clear(&block->raw);
-	cr_buf_varint(&block->raw, block->count);
-	cr_buf_put(&block->raw, block->lengths.bytes, block->lengths.len);
-	cr_buf_put(&block->raw, block->bytes.bytes, block->bytes.len);
-	r = cr_buf_error(&block->raw);
-	if (r < 0)
-		return r;
-	raw = (struct cr_piece){ block->raw.bytes, block->raw.len };
-	cr_buf_clear(&block->scratch);
-	r = cr_compress(comp, raw, &block->scratch);
-	if (r < 0)
-		return r;
-	row->coding = r > 0 ? CR_CODING_ZSTD : CR_CODING_RAW;
 	if (r == 0)
-		cr_buf_put(&block->scratch, raw.bytes, raw.len);
+		r = compress(block, comp, raw);
+	if (r < 0)
+		return r;
+	payload = r > 0 ? (size_t)r : raw.len;
+	row->coding = r > 0 ? CR_CODING_ZSTD : CR_CODING_RAW;
 	row->raw_len = (uint32_t)raw.len;
-	row->payload_len = (uint32_t)block->scratch.len;
+	row->payload_len = (uint32_t)payload;
 	row->chunks = block->count;
-	cr_buf_zero(&block->scratch,
-		    (size_t)(cr_block_stored_len(row) - row->payload_len));
-	return cr_buf_error(&block->scratch);
+	len = (size_t)cr_block_stored_len(row);
+	if (r == 0) {
+		/* Sealed from where it is. */
+		plain = &block->bytes;
+		if (!cr_buf_extend(&block->sealed, len))
+			return -ENOMEM;
+	}
+	cr_buf_zero(plain, len - payload);
+	block->plain =
+		(struct cr_piece){ plain->bytes + plain->len - len, len };
+	return cr_buf_error(plain);
 }
 
 int cr_packer_put(struct cr_packer *packer, struct cr_open_block *block,

@@ -22,11 +22,12 @@ struct cr_packer;
 /* Chunks on their way into one block. */
 struct cr_open_block {
 	struct cr_buf lengths; /* varints */
-	struct cr_buf bytes;   /* the chunks, end to end */
+	struct cr_buf bytes;   /* room for their table, the chunks end to end */
 	struct cr_buf chunks;  /* struct cr_footer_chunk */
 	uint32_t count;
-	struct cr_buf scratch; /* for sealing */
-	struct cr_buf raw;
+	struct cr_buf sealed;  /* compressed, then sealed */
+	struct cr_piece plain; /* what is to be sealed there; in either */
+	unsigned int unshrunk; /* blocks in a row that did not compress */
 };
 
 void cr_open_block_release(struct cr_open_block *block);

@@ -342,6 +342,135 @@ static void padme_keeps_few_lengths(void **state)
 	}
 }
 
+/* ---- Packs of long blocks ---- */
+
+#define LONG_LEN 200000u
+#define REPEAT	 32768u
+
+enum text { NOISE, PLAIN, TWICE };
+
+/* A block of one chunk of LONG_LEN bytes. */
+static void put_long(struct cr_packer *packer, struct cr_open_block *block,
+		     enum text text, uint8_t *bytes)
+{
+	static unsigned int serial;
+	struct cr_id id = { { 0 } };
+
+	cr_random(bytes, text == TWICE ? REPEAT : LONG_LEN);
+	for (size_t i = text == TWICE ? REPEAT : LONG_LEN; i < LONG_LEN; i++)
+		bytes[i] = bytes[i - REPEAT];
+	if (text == PLAIN)
+		memset(bytes, 'x', LONG_LEN);
+	serial++;
+	memcpy(id.bytes, &serial, sizeof(serial));
+	assert_int_equal(
+		cr_open_block_add(block, CR_CHUNK_DATA, &id,
+				  (struct cr_piece){ bytes, LONG_LEN }),
+		0);
+	assert_int_equal(cr_packer_put(packer, block, comp), 0);
+}
+
+static int packed_long(void *arg, const struct cr_packed *p)
+{
+	struct cr_uid *id = arg;
+
+	*id = p->header->pack;
+	return 0;
+}
+
+/* A pack of the @n blocks of @text, each of which is read back. */
+static struct cr_pack *make_long(const enum text *text, size_t n)
+{
+	struct cr_uid id;
+	struct cr_packer_options opt = {
+		.repo = made.repo,
+		.storage = made.w,
+		.kind = CR_PACK_DATA,
+		.target = CR_PACK_DATA_TARGET,
+		.packed = packed_long,
+		.arg = &id,
+	};
+	cr_cleanup(cr_open_block_release) struct cr_open_block block = { 0 };
+	uint8_t *bytes = test_malloc(n * LONG_LEN);
+	struct cr_packer *packer;
+	struct cr_pack *pack;
+
+	assert_int_equal(cr_packer_new(&opt, &packer), 0);
+	for (size_t i = 0; i < n; i++)
+		put_long(packer, &block, text[i], bytes + i * LONG_LEN);
+	assert_int_equal(cr_packer_finish(packer), 0);
+	cr_packer_free(packer);
+	assert_int_equal(cr_pack_open(made.repo, CR_PACK_DATA, &id, &pack), 0);
+	for (size_t i = 0; i < n; i++) {
+		cr_cleanup(cr_block_freep) struct cr_block *read = NULL;
+		struct cr_piece chunk;
+
+		assert_int_equal(cr_pack_read(pack, (uint32_t)i, dec, &read),
+				 0);
+		chunk = cr_block_chunk(read, 0);
+		assert_int_equal(chunk.len, LONG_LEN);
+		assert_memory_equal(chunk.bytes, bytes + i * LONG_LEN,
+				    LONG_LEN);
+	}
+	test_free(bytes);
+	return pack;
+}
+
+static void every_shard_is_hashed_in_the_trailer(void **state)
+{
+	static const enum text text[] = { NOISE, PLAIN, NOISE, NOISE, TWICE };
+	cr_cleanup(cr_pack_closep) struct cr_pack *pack =
+		make_long(text, CR_ARRAY_LEN(text));
+	cr_cleanup(cr_stored_closep) struct cr_stored *stored = NULL;
+	uint64_t len = cr_pack_len(pack), hash;
+	uint8_t *bytes = test_malloc(len);
+	const uint8_t *tail = bytes + len - CR_TRAILER_TAIL_LEN;
+	struct cr_trailer trailer;
+	char name[CR_PACK_NAME_LEN];
+	size_t end;
+
+	(void)state;
+	cr_pack_name(CR_PACK_DATA, &cr_pack_header(pack)->pack, name);
+	assert_int_equal(cr_stored_open(made.repo->storage, name, &stored), 0);
+	assert_int_equal(cr_stored_read(stored, 0, bytes, len), 0);
+	assert_int_equal(cr_trailer_parse(tail, len, &trailer), 0);
+	assert_true(trailer.shards > 9);
+	end = len - CR_TRAILER_TAIL_LEN - 8 * trailer.shards;
+	for (size_t n = 0; n < trailer.shards; n++) {
+		size_t at = n * CR_SHARD_LEN;
+
+		memcpy(&hash, bytes + end + 8 * n, sizeof(hash));
+		assert_true(hash ==
+			    cr_shard_hash(bytes + at,
+					  cr_min(end - at, CR_SHARD_LEN)));
+	}
+	test_free(bytes);
+}
+
+static enum cr_coding coding(const struct cr_pack *pack, size_t n)
+{
+	return (enum cr_coding)cr_pack_footer(pack)->block[n].coding;
+}
+
+/* After noise: text is seen to be that, and what repeats is tried in time. */
+static void noise_does_not_keep_others_from_being_compressed(void **state)
+{
+	static const enum text text[] = {
+		NOISE, NOISE, NOISE, NOISE, NOISE, NOISE, PLAIN,
+		NOISE, NOISE, NOISE, NOISE, TWICE, TWICE, TWICE,
+		TWICE, TWICE, TWICE, TWICE, TWICE, TWICE,
+	};
+	cr_cleanup(cr_pack_closep) struct cr_pack *pack =
+		make_long(text, CR_ARRAY_LEN(text));
+
+	(void)state;
+	for (size_t i = 0; i < 11; i++)
+		assert_int_equal(coding(pack, i),
+				 i == 6 ? CR_CODING_ZSTD : CR_CODING_RAW);
+	assert_int_equal(coding(pack, 18), CR_CODING_ZSTD);
+	assert_int_equal(coding(pack, 19), CR_CODING_ZSTD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +493,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			key_of_another_domain_opens_nothing, setup, teardown),
 		cmocka_unit_test(padme_keeps_few_lengths),
+		cmocka_unit_test_setup_teardown(
+			every_shard_is_hashed_in_the_trailer, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			noise_does_not_keep_others_from_being_compressed, setup,
+			teardown),
 	};
 
 	if (cr_sodium_init() < 0)
