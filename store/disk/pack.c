@@ -6,6 +6,7 @@
 
 #include "store/base/error.h"
 #include "store/base/hex.h"
+#include "store/base/pool.h"
 #include "store/codec/compress.h"
 #include "store/codec/segment.h"
 #include "store/disk/revoked.h"
@@ -466,7 +467,7 @@ static int expand(const struct cr_pack *pack, uint32_t n,
 	if (row->coding == CR_CODING_RAW) {
 		block->raw = cr_take(*stored);
 	} else {
-		block->raw = malloc(row->raw_len);
+		block->raw = cr_pool_take(block->pool, row->raw_len);
 		if (!block->raw)
 			return -ENOMEM;
 		r = cr_decompress(
@@ -483,11 +484,12 @@ static int expand(const struct cr_pack *pack, uint32_t n,
 }
 
 int cr_pack_read(const struct cr_pack *pack, uint32_t n,
-		 struct cr_decompressor *dec, struct cr_block **ret)
+		 struct cr_decompressor *dec, struct cr_pool *pool,
+		 struct cr_block **ret)
 {
 	cr_cleanup(cr_block_freep) struct cr_block *block = NULL;
-	cr_cleanup(cr_freep) uint8_t *stored = NULL;
 	const struct cr_footer_block *row;
+	uint8_t *stored;
 	size_t len;
 	int r;
 
@@ -498,18 +500,19 @@ int cr_pack_read(const struct cr_pack *pack, uint32_t n,
 	row = &pack->footer.block[n];
 	if (row->chunks == 0)
 		return block_fail(pack, CR_ECORRUPT, n, "holds only padding");
-	len = cr_block_stored_len(row);
-	stored = malloc(len);
 	block = calloc(1, sizeof(*block));
-	if (!stored || !block)
+	if (!block)
 		return -ENOMEM;
-	r = cr_stored_read(pack->stored, row->offset, stored, len);
-	if (r < 0)
-		return r;
-	r = open_payload(pack, n, stored, len);
-	if (r < 0)
-		return r;
-	r = expand(pack, n, dec, &stored, block);
+	block->pool = pool;
+	len = cr_block_stored_len(row);
+	stored = cr_pool_take(pool, len);
+	r = stored ? cr_stored_read(pack->stored, row->offset, stored, len)
+		   : -ENOMEM;
+	if (r == 0)
+		r = open_payload(pack, n, stored, len);
+	if (r == 0)
+		r = expand(pack, n, dec, &stored, block);
+	cr_pool_give(pool, stored);
 	if (r < 0)
 		return r;
 	*ret = cr_take(block);
@@ -522,7 +525,7 @@ void cr_block_free(struct cr_block *block)
 		return;
 	if (block->raw)
 		cr_wipe(block->raw, block->raw_len);
-	free(block->raw);
+	cr_pool_give(block->pool, block->raw);
 	cr_block_table_release(&block->table);
 	free(block);
 }

@@ -61,20 +61,24 @@ bool cr_pack_holds(const struct cr_pack *pack, const struct cr_place *place,
 
 /* A decoded block: what the cache keeps. */
 struct cr_block {
-	uint8_t *raw; /* owned */
+	uint8_t *raw; /* owned; of @pool */
+	struct cr_pool *pool;
 	uint32_t raw_len;
 	struct cr_block_table table;
 };
 
+struct cr_pool;
+
 /*
- * Read, open and expand block @n.  @dec is the calling thread's.
+ * Read, open and expand block @n.  @dec is the calling thread's; its bytes are
+ * of @pool (may be NULL), which is borrowed as long as the block lives.
  *
  * Errors: -CR_ECORRUPT, -CR_EAUTH, -CR_EMISSING (pack gone or cut short),
  * -CR_ECAPABILITY (no key for the data), -ENOMEM, -errno.
  */
 cr_must_check int cr_pack_read(const struct cr_pack *pack, uint32_t n,
 			       struct cr_decompressor *dec,
-			       struct cr_block **ret);
+			       struct cr_pool *pool, struct cr_block **ret);
 void cr_block_free(struct cr_block *block);
 
 /* The bytes of chunk @slot. */

@@ -9,6 +9,7 @@
 #include "store/base/buf.h"
 #include "store/base/error.h"
 #include "store/base/hex.h"
+#include "store/base/pool.h"
 #include "store/codec/compress.h"
 #include "store/read/cache.h"
 #include "store/read/packs.h"
@@ -17,6 +18,7 @@
 
 #define COPIES_MAX   8 /* of one chunk that the index is asked for */
 #define RECENT_PACKS 4
+#define UNDER_WAY    (16u << 20) /* bytes: blocks as stored, or pinned */
 
 /* A decoded block, and which of its chunks were found to match their id. */
 struct shown_block {
@@ -33,6 +35,7 @@ struct cr_reader {
 	const struct cr_repo *repo;	/* borrowed */
 	struct cr_index *index;		/* borrowed; may be NULL */
 	struct cr_cache *blocks;	/* owned */
+	struct cr_pool *pool;		/* owned; of the blocks */
 	struct cr_packs *packs;		/* owned */
 	struct cr_unindexed *unindexed; /* owned */
 	pthread_mutex_t lock;
@@ -113,7 +116,8 @@ static int load_block(void *arg, const struct cr_cache_key *key, void **value,
 
 	if (r < 0)
 		return r;
-	r = cr_pack_read(source->pack, key->n, spare->dec, &block);
+	r = cr_pack_read(source->pack, key->n, spare->dec, source->reader->pool,
+			 &block);
 	give_decompressor(source->reader, spare);
 	if (r < 0)
 		return r;
@@ -146,6 +150,7 @@ int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
 	static const struct cr_cache_ops block_ops = { load_block, drop_block };
 	cr_cleanup(cr_reader_freep) struct cr_reader *reader =
 		calloc(1, sizeof(*reader));
+	size_t block_bytes = cache_bytes - cache_bytes / 4;
 	int r;
 
 	if (!reader)
@@ -155,8 +160,9 @@ int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
 	reader->index = index;
 	r = cr_packs_new(repo, cache_bytes / 4, &reader->packs);
 	if (r == 0)
-		r = cr_cache_new(cache_bytes - cache_bytes / 4, &block_ops,
-				 &reader->blocks);
+		r = cr_cache_new(block_bytes, &block_ops, &reader->blocks);
+	if (r == 0)
+		r = cr_pool_new(block_bytes + UNDER_WAY, &reader->pool);
 	if (r == 0)
 		r = cr_unindexed_new(repo, index, &reader->unindexed);
 	if (r < 0)
@@ -170,6 +176,7 @@ void cr_reader_free(struct cr_reader *reader)
 	if (!reader)
 		return;
 	cr_cache_free(reader->blocks);
+	cr_pool_free(reader->pool);
 	cr_packs_free(reader->packs);
 	cr_unindexed_free(reader->unindexed);
 	while (reader->spare) {
@@ -288,7 +295,7 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
 	struct cr_cache_key key = { cr_pack_header(pack)->pack, place->block };
-	struct block_source source = { w->reader, pack };
+	struct block_source source = { .reader = w->reader, .pack = pack };
 	struct cr_piece hashed, tail;
 	int r;
 

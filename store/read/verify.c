@@ -7,6 +7,7 @@
 
 #include "store/base/error.h"
 #include "store/base/hex.h"
+#include "store/base/pool.h"
 #include "store/disk/revoked.h"
 #include "store/disk/roster_chain.h"
 #include "store/disk/segments.h"
@@ -74,6 +75,7 @@ static void verify_release(struct cr_verifier *v)
 	free(v->ghost);
 	free(v->pack);
 	cr_decompressor_free(v->dec);
+	cr_pool_free(v->pool);
 	memset(v, 0, sizeof(*v));
 }
 
@@ -427,6 +429,9 @@ int cr_verify(const struct cr_verify *job)
 	int r;
 
 	r = cr_decompressor_new(&v.dec);
+	if (r == 0)
+		r = cr_pool_new(CR_BLOCK_PAYLOAD_MAX + CR_BLOCK_RAW_MAX,
+				&v.pool);
 	if (r == 0)
 		r = check_keys(&v);
 	if (r == 0)

@@ -224,7 +224,7 @@ static int check_block(struct reading *in, uint32_t n)
 	cr_detail_clear();
 	r = check_stored(in, row);
 	if (r == 0 && row->chunks > 0)
-		r = cr_pack_read(in->pack, n, in->v->dec, &block);
+		r = cr_pack_read(in->pack, n, in->v->dec, in->v->pool, &block);
 	if (cr_verify_is_damage(r))
 		return note_bad(in, n, r);
 	if (r < 0 || row->chunks == 0)

@@ -51,6 +51,7 @@ struct cr_verifier {
 	const struct cr_repo *repo;	 /* borrowed */
 	struct cr_verify_totals *totals; /* borrowed */
 	struct cr_decompressor *dec;	 /* owned */
+	struct cr_pool *pool;		 /* owned; of blocks */
 	struct cr_verify_pack *pack;	 /* owned; by kind, then name */
 	size_t packs, room;
 	struct cr_verify_ghost *ghost; /* owned */

@@ -106,7 +106,8 @@ static int decode_all(const struct cr_repo *repo, const struct cr_hint *hint,
 			r = cr_pack_open(repo, CR_PACK_DATA, &of, &pack);
 		}
 		if (r >= 0)
-			r = cr_pack_read(pack, hint[i].block, dec, &block);
+			r = cr_pack_read(pack, hint[i].block, dec, NULL,
+					 &block);
 		if (r >= 0) {
 			*bytes += block->raw_len;
 			(*blocks)++;

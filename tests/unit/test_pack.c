@@ -121,7 +121,7 @@ static void every_chunk_comes_back(void **state)
 	for (unsigned int b = 0; b < BLOCKS; b++) {
 		cr_cleanup(cr_block_freep) struct cr_block *block = NULL;
 
-		assert_int_equal(cr_pack_read(pack, b, dec, &block), 0);
+		assert_int_equal(cr_pack_read(pack, b, dec, NULL, &block), 0);
 		for (uint32_t n = 0; n < CHUNKS; n++) {
 			struct cr_piece chunk = cr_block_chunk(block, n);
 			struct cr_place place;
@@ -202,7 +202,7 @@ static unsigned int readable(void)
 		return 0;
 	for (unsigned int b = 0; b < BLOCKS; b++) {
 		cr_cleanup(cr_block_freep) struct cr_block *block = NULL;
-		int r = cr_pack_read(pack, b, dec, &block);
+		int r = cr_pack_read(pack, b, dec, NULL, &block);
 
 		if (r < 0) {
 			assert_true(cr_is_damage(r));
@@ -294,7 +294,8 @@ static void put_key_reads_footers_only(void **state)
 	as_put = made_open(&made, &cred);
 	assert_int_equal(cr_pack_open(as_put, CR_PACK_DATA, &pack_id, &pack),
 			 0);
-	assert_int_equal(cr_pack_read(pack, 0, dec, &block), -CR_ECAPABILITY);
+	assert_int_equal(cr_pack_read(pack, 0, dec, NULL, &block),
+			 -CR_ECAPABILITY);
 	assert_null(block);
 	cr_pack_close(pack);
 	cr_repo_close(as_put);
@@ -405,8 +406,8 @@ static struct cr_pack *make_long(const enum text *text, size_t n)
 		cr_cleanup(cr_block_freep) struct cr_block *read = NULL;
 		struct cr_piece chunk;
 
-		assert_int_equal(cr_pack_read(pack, (uint32_t)i, dec, &read),
-				 0);
+		assert_int_equal(
+			cr_pack_read(pack, (uint32_t)i, dec, NULL, &read), 0);
 		chunk = cr_block_chunk(read, 0);
 		assert_int_equal(chunk.len, LONG_LEN);
 		assert_memory_equal(chunk.bytes, bytes + i * LONG_LEN,
