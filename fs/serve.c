@@ -12,6 +12,7 @@
 #include "fs/detach.h"
 #include "fs/exit.h"
 #include "fs/figures.h"
+#include "fs/heap.h"
 #include "fs/keeper.h"
 #include "fs/loop.h"
 #include "fs/mount.h"
@@ -166,8 +167,10 @@ int cr_serve(const struct cr_mount_options *options, int keeper)
 	cr_cleanup(cr_figures_freep) struct cr_figures *figures = NULL;
 	cr_cleanup(cr_mount_closep) struct cr_mount *mount = NULL;
 	cr_cleanup(cr_loop_freep) struct cr_loop *loop = NULL;
-	int r = cr_mount_unlock(options, &mount);
+	int r;
 
+	cr_heap_prepare(options->cache_bytes);
+	r = cr_mount_unlock(options, &mount);
 	if (r == 0)
 		r = cr_figures_new(&figures);
 	if (r < 0)
