@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/follow.h"
 #include "fs/mount.h"
 #include "fs/stream.h"
 #include "fs/walk.h"
@@ -22,17 +23,23 @@
 #define MIB	    (1024.0 * 1024.0)
 #define REFUSED_MAX 3 /* files in a row that nobody can want */
 
-/* Of a directory to walk on, or of a file to decode @len bytes of. */
+/*
+ * A directory to walk on, or a file to decode @len bytes of, or the blocks of a
+ * pack from @block on.
+ */
 struct job {
-	uint64_t node;
+	uint64_t node; /* 0: a pack */
 	uint64_t offset;
 	uint64_t len; /* 0: a directory */
+	struct cr_uid pack;
+	uint32_t block;
 };
 
 struct cr_ahead {
 	struct cr_mount *mount;	    /* borrowed */
 	struct cr_walks *walks;	    /* owned */
 	struct cr_streams *streams; /* owned */
+	struct cr_follow follow;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct job job[JOBS]; /* under: lock, as below */
@@ -41,8 +48,36 @@ struct cr_ahead {
 	pthread_t thread[THREADS_MAX];
 	unsigned int threads; /* of whoever starts and stops */
 	atomic_bool stopping;
-	atomic_ullong files, bytes, refused, decoded, dropped;
+	atomic_ullong files, bytes, refused, decoded, dropped, followed;
 };
+
+static bool add(struct cr_ahead *ahead, const struct job *job)
+{
+	bool room;
+
+	(void)pthread_mutex_lock(&ahead->lock);
+	room = ahead->jobs < JOBS && !ahead->stop;
+	if (room) {
+		ahead->job[(ahead->first + ahead->jobs++) % JOBS] = *job;
+		(void)pthread_cond_signal(&ahead->more);
+	}
+	(void)pthread_mutex_unlock(&ahead->lock);
+	if (!room)
+		(void)atomic_fetch_add(&ahead->dropped, 1);
+	return room;
+}
+
+static void note_block(void *arg, const struct cr_uid *pack, uint32_t block,
+		       bool brought)
+{
+	struct cr_ahead *ahead = arg;
+
+	cr_follow_used(&ahead->follow, brought);
+	if (block < UINT32_MAX - CR_FOLLOW_BLOCKS &&
+	    cr_walks_go_on(ahead->walks))
+		(void)add(ahead,
+			  &(struct job){ .pack = *pack, .block = block + 1 });
+}
 
 int cr_ahead_new(struct cr_mount *mount, size_t cache_bytes,
 		 struct cr_ahead **ret)
@@ -56,11 +91,13 @@ int cr_ahead_new(struct cr_mount *mount, size_t cache_bytes,
 	(void)pthread_mutex_init(&ahead->lock, NULL);
 	(void)pthread_cond_init(&ahead->more, NULL);
 	ahead->mount = mount;
+	cr_follow_init(&ahead->follow);
 	r = cr_walks_new(&ahead->walks);
 	if (r == 0)
 		r = cr_streams_new(cache_bytes / 4, &ahead->streams);
 	if (r < 0)
 		return r;
+	cr_reader_on_use(mount->reader, note_block, ahead);
 	*ret = cr_take(ahead);
 	return 0;
 }
@@ -85,6 +122,7 @@ void cr_ahead_get_stats(const struct cr_ahead *ahead,
 		.bytes = atomic_load(&ahead->bytes),
 		.refused = atomic_load(&ahead->refused),
 		.decoded = atomic_load(&ahead->decoded),
+		.followed = atomic_load(&ahead->followed),
 		.dropped = atomic_load(&ahead->dropped),
 	};
 }
@@ -96,28 +134,13 @@ void cr_ahead_log(const struct cr_ahead *ahead)
 	cr_ahead_get_stats(ahead, &stats);
 	cr_log(CR_LOG_NOTICE,
 	       "figures: ahead: %" PRIu64 " files, %.1f MiB stored, %" PRIu64
-	       " refused; %.1f MiB decoded; %" PRIu64 " dropped",
+	       " refused; %.1f MiB decoded; %" PRIu64
+	       " blocks followed; %" PRIu64 " dropped",
 	       stats.files, (double)stats.bytes / MIB, stats.refused,
-	       (double)stats.decoded / MIB, stats.dropped);
+	       (double)stats.decoded / MIB, stats.followed, stats.dropped);
 }
 
 /* ---- Jobs ---- */
-
-static bool add(struct cr_ahead *ahead, const struct job *job)
-{
-	bool room;
-
-	(void)pthread_mutex_lock(&ahead->lock);
-	room = ahead->jobs < JOBS && !ahead->stop;
-	if (room) {
-		ahead->job[(ahead->first + ahead->jobs++) % JOBS] = *job;
-		(void)pthread_cond_signal(&ahead->more);
-	}
-	(void)pthread_mutex_unlock(&ahead->lock);
-	if (!room)
-		(void)atomic_fetch_add(&ahead->dropped, 1);
-	return room;
-}
 
 /* Wait for one; false: there will be none. */
 static bool take(struct cr_ahead *ahead, struct job *ret)
@@ -263,6 +286,21 @@ static void decode(struct cr_ahead *ahead, const struct job *job)
 		(void)atomic_fetch_add(&ahead->decoded, span.len);
 }
 
+static void follow(struct cr_ahead *ahead, const struct job *job)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < CR_FOLLOW_BLOCKS && r >= 0; i++) {
+		if (!cr_follow_pay(&ahead->follow))
+			return;
+		r = cr_reader_bring(ahead->mount->reader, &job->pack,
+				    job->block + i);
+		if (r == 0)
+			cr_follow_refund(&ahead->follow);
+		(void)atomic_fetch_add(&ahead->followed, r > 0);
+	}
+}
+
 /* ---- Threads ---- */
 
 static void *run(void *arg)
@@ -272,7 +310,9 @@ static void *run(void *arg)
 	struct job job;
 
 	while (take(ahead, &job)) {
-		if (job.len > 0)
+		if (job.node == 0)
+			follow(ahead, &job);
+		else if (job.len > 0)
 			decode(ahead, &job);
 		else if (room)
 			walk(ahead, job.node, room);
@@ -334,7 +374,9 @@ static void note_stream(struct cr_ahead *ahead, const struct cr_stretch *asked,
 	while (give.len > 0) {
 		uint64_t part = cr_min(give.len, (uint64_t)PART);
 
-		if (!add(ahead, &(struct job){ give.node, give.offset, part }))
+		if (!add(ahead, &(struct job){ .node = give.node,
+					       .offset = give.offset,
+					       .len = part }))
 			return;
 		give.offset += part;
 		give.len -= part;
@@ -352,4 +394,11 @@ void cr_ahead_note(struct cr_ahead *ahead, const struct cr_node *node,
 		note_walk(ahead, node);
 	if (node->entry->size > FILE_MAX)
 		note_stream(ahead, &asked, node->entry->size);
+}
+
+void cr_ahead_listed(struct cr_ahead *ahead, uint64_t id)
+{
+	if (ahead && cr_walks_enter(ahead->walks, id) &&
+	    !add(ahead, &(struct job){ .node = id }))
+		cr_walks_drop(ahead->walks, id);
 }

@@ -45,10 +45,14 @@ void cr_ahead_free(struct cr_ahead *ahead); /* stopped */
 void cr_ahead_note(struct cr_ahead *ahead, const struct cr_node *node,
 		   uint64_t offset, size_t len);
 
+/* The last of the names of directory @id are about to be listed. */
+void cr_ahead_listed(struct cr_ahead *ahead, uint64_t id);
+
 struct cr_ahead_stats {
 	uint64_t files, bytes; /* that the kernel was given */
 	uint64_t refused;      /* files that it did not take */
 	uint64_t decoded;      /* bytes of large files */
+	uint64_t followed;     /* blocks that come after one in use */
 	uint64_t dropped;      /* for want of threads */
 };
 void cr_ahead_get_stats(const struct cr_ahead *ahead,

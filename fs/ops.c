@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "fs/ahead.h"
 #include "fs/listing.h"
 #include "fs/loop.h"
 #include "fs/mount.h"
@@ -259,6 +260,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		r = cr_listing_fill(&listing, &dir, (uint64_t)off);
 	if (r < 0)
 		error = cr_reply_errno(mount, &dir, r);
+	else if (listing.len == 0 && dir.entry)
+		cr_ahead_listed(mount->ahead, dir.id);
 	if (cr_loop_answers(mount->loop))
 		told = error ? fuse_reply_err(req, error) == 0
 			     : fuse_reply_buf(req, listing.bytes,

@@ -101,16 +101,21 @@ static void grant(struct walk *walk)
 	walk->marker = NONE;
 }
 
+/* Whether to begin @walk on what was learnt from others. */
+static bool is_next(struct cr_walks *walks, struct walk *walk)
+{
+	if (walks->heat == 0)
+		return false;
+	if (--walks->heat >= HEAT_SURE)
+		walk->window = WINDOW_SURE;
+	return true;
+}
+
 /* Whether what was asked for so far makes a walk of it. */
 static bool is_walk(struct cr_walks *walks, struct walk *walk)
 {
-	if (walk->asked == 1) {
-		if (walks->heat == 0)
-			return false;
-		if (--walks->heat >= HEAT_SURE)
-			walk->window = WINDOW_SURE;
-		return true;
-	}
+	if (walk->asked == 1)
+		return is_next(walks, walk);
 	if (walk->in_order < IN_ORDER && walk->asked < IN_ANY_ORDER)
 		return false;
 	warm(walks);
@@ -164,6 +169,35 @@ bool cr_walks_ask(struct cr_walks *walks, uint64_t dir, uint64_t ordinal)
 	}
 	(void)pthread_mutex_unlock(&walks->lock);
 	return begin;
+}
+
+bool cr_walks_enter(struct cr_walks *walks, uint64_t dir)
+{
+	struct walk *walk = NULL;
+	bool begin = false;
+
+	(void)pthread_mutex_lock(&walks->lock);
+	if (walks->heat > 0 && !find(walks, dir))
+		walk = add(walks, dir);
+	if (walk) {
+		walk->used = ++walks->clock;
+		begin = is_next(walks, walk);
+		walk->active = begin;
+		if (begin)
+			grant(walk);
+	}
+	(void)pthread_mutex_unlock(&walks->lock);
+	return begin;
+}
+
+bool cr_walks_go_on(struct cr_walks *walks)
+{
+	bool go_on;
+
+	(void)pthread_mutex_lock(&walks->lock);
+	go_on = walks->heat > 0;
+	(void)pthread_mutex_unlock(&walks->lock);
+	return go_on;
 }
 
 static void finish(struct walk *walk)

@@ -4,11 +4,12 @@
  * next: whole directories may then be brought before he does.
  *
  * A directory is walked once three of its files were asked for one after the
- * other, or eight in any order; right after another that was walked, its first
- * file is enough.  What follows is given out in windows that double.  Files
- * that are brought are not asked for any more, so one in each window is left
- * out: that it is asked for says that somebody still comes by.  Where nobody
- * does, the next directories have to be recognised again.
+ * other, or eight in any order; right after another that was walked, it is
+ * enough that it was listed, or its first file asked for.  What follows is
+ * given out in windows that double.  Files that are brought are not asked for
+ * any more, so one in each window is left out: that it is asked for says that
+ * somebody still comes by.  Where nobody does, the next directories have to be
+ * recognised again.
  *
  * The way of Linux's own read-ahead (mm/readahead.c, its marker page), with
  * files in the place of pages.
@@ -34,6 +35,15 @@ void cr_walks_free(struct cr_walks *walks);
  * caller at a time.
  */
 bool cr_walks_ask(struct cr_walks *walks, uint64_t dir, uint64_t ordinal);
+
+/*
+ * All names of @dir were listed.  Likewise: where directories are walked, one
+ * after the other, who lists the next is about to read it.
+ */
+bool cr_walks_enter(struct cr_walks *walks, uint64_t dir);
+
+/* Whether somebody went through directories lately. */
+bool cr_walks_go_on(struct cr_walks *walks);
 
 /* The entry of @dir to look at now; false when that is enough for the time. */
 bool cr_walks_next(struct cr_walks *walks, uint64_t dir, uint64_t *ordinal);

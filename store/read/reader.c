@@ -23,6 +23,8 @@
 /* A decoded block, and which of its chunks were found to match their id. */
 struct shown_block {
 	struct cr_block *block; /* owned */
+	bool brought;		/* before anybody asked */
+	atomic_bool used;
 	atomic_uchar checked[]; /* a slot: 0 not yet, 1 good, 2 bad */
 };
 
@@ -38,6 +40,8 @@ struct cr_reader {
 	struct cr_pool *pool;		/* owned; of the blocks */
 	struct cr_packs *packs;		/* owned */
 	struct cr_unindexed *unindexed; /* owned */
+	cr_reader_used *used;		/* may be NULL */
+	void *used_arg;
 	pthread_mutex_t lock;
 	struct spare *spare;		    /* under: lock */
 	struct cr_uid recent[RECENT_PACKS]; /* data packs; under: lock */
@@ -103,6 +107,8 @@ static void give_decompressor(struct cr_reader *reader, struct spare *spare)
 struct block_source {
 	struct cr_reader *reader;
 	const struct cr_pack *pack;
+	bool ahead;  /* nobody asked for it yet */
+	bool loaded; /* out */
 };
 
 static int load_block(void *arg, const struct cr_cache_key *key, void **value,
@@ -129,6 +135,8 @@ static int load_block(void *arg, const struct cr_cache_key *key, void **value,
 	*weight = sizeof(*shown) + block->raw_len +
 		  block->table.chunks * (sizeof(uint32_t) + 1);
 	shown->block = cr_take(block);
+	shown->brought = source->ahead;
+	source->loaded = true;
 	*value = shown;
 	return 0;
 }
@@ -290,6 +298,15 @@ static int check_chunk(struct wanted *w, const struct cr_pack *pack,
 		       place->block, place->slot, cr_id_hex(w->id).text);
 }
 
+static void note_use(const struct wanted *w, const struct cr_cache_key *key,
+		     struct shown_block *shown)
+{
+	if (!w->reader->used || kind_of(w->type) != CR_PACK_DATA ||
+	    atomic_load(&shown->used) || atomic_exchange(&shown->used, true))
+		return;
+	w->reader->used(w->reader->used_arg, &key->uid, key->n, shown->brought);
+}
+
 static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 		      const struct cr_place *place)
 {
@@ -312,6 +329,7 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 	r = cr_cache_get(w->reader->blocks, &key, &source, &cached);
 	if (r < 0)
 		return r;
+	note_use(w, &key, cr_cached_value(cached));
 	r = check_chunk(w, pack, place, cr_cached_value(cached), &hashed,
 			&tail);
 	if (r < 0)
@@ -493,6 +511,33 @@ int cr_reader_get(struct cr_reader *reader, const struct cr_view *view,
 			    .tail = tail };
 
 	return find_chunk(&w, hint);
+}
+
+void cr_reader_on_use(struct cr_reader *reader, cr_reader_used *used, void *arg)
+{
+	reader->used = used;
+	reader->used_arg = arg;
+}
+
+int cr_reader_bring(struct cr_reader *reader, const struct cr_uid *uid,
+		    uint32_t block)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *table = NULL;
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
+	struct cr_cache_key key = { *uid, block };
+	struct block_source source = { .reader = reader, .ahead = true };
+	const struct cr_footer *footer;
+	int r = cr_packs_get(reader->packs, CR_PACK_DATA, uid, &table);
+
+	if (r < 0)
+		return r;
+	source.pack = cr_packs_pack(table);
+	footer = cr_pack_footer(source.pack);
+	/* The last one may hold only padding. */
+	if (block >= footer->blocks || footer->block[block].chunks == 0)
+		return cr_fail(CR_EMISSING, "the pack ends before that");
+	r = cr_cache_get(reader->blocks, &key, &source, &cached);
+	return r < 0 ? r : source.loaded;
 }
 
 int cr_reader_locate(struct cr_reader *reader, const struct cr_view *view,

@@ -67,6 +67,25 @@ cr_must_check int cr_reader_get(struct cr_reader *reader,
 				struct cr_piece *tail);
 void cr_pin_release(struct cr_pin *pin);
 
+/*
+ * @used is told of each block of data that somebody takes a chunk of for the
+ * first time since it was decoded; @brought: by cr_reader_bring().  It is
+ * called in the thread of who takes it, and has to be quick.  Set it before
+ * others read.
+ */
+typedef void cr_reader_used(void *arg, const struct cr_uid *pack,
+			    uint32_t block, bool brought);
+void cr_reader_on_use(struct cr_reader *reader, cr_reader_used *used,
+		      void *arg);
+
+/*
+ * Decode data block @block of @pack for somebody who will ask for it.  0: it
+ * was there already, 1: it is now; -CR_EMISSING: the pack is not there, or ends
+ * before it; or as cr_reader_get().
+ */
+cr_must_check int cr_reader_bring(struct cr_reader *reader,
+				  const struct cr_uid *pack, uint32_t block);
+
 /* Where a chunk lies, by hint or index, without reading it.  -CR_EMISSING. */
 cr_must_check int cr_reader_locate(struct cr_reader *reader,
 				   const struct cr_view *view,

@@ -101,6 +101,39 @@ def test_of_a_large_file_the_next_part_is_decoded(repo, tmp_path):
                 'some is decoded')
 
 
+def test_blocks_that_follow_are_decoded_ahead(repo, tmp_path):
+    tree = tmp_path / 'tree'
+    for i in range(24 * 8):
+        harness.write(tree / f'{i // 8:02d}' / f'{i:03d}',
+                      harness.noise(i + 1, 40 * KIB))
+    repo.backup(tree)
+    with repo.mount(expect=('figures: ',)) as mount:
+        top = mount.snapshot()
+        for folder in sorted(os.listdir(top)):
+            for name in sorted(os.listdir(top / folder)):
+                assert (top / folder / name).read_bytes() == \
+                    (tree / folder / name).read_bytes()
+        assert figure(mount, r'ahead: .* (\d+) blocks followed') > 0
+
+
+def test_the_next_directory_is_brought_when_it_is_listed(repo, tmp_path):
+    tree = tmp_path / 'tree'
+    for i in range(21):
+        make_files(tree / f'{i:02d}', 4, 3000)
+    repo.backup(tree)
+    with repo.mount(expect=('figures: ',)) as mount:
+        *walked, last = sorted(mount.snapshot().iterdir())
+        for folder in walked:
+            for path in sorted(folder.iterdir()):
+                path.read_bytes()
+        before = stored(mount)
+        names = os.listdir(last)
+        harness.until(lambda: stored(mount) > before, 'files are stored')
+        for name in names:
+            assert (last / name).read_bytes() == \
+                (tree / last.name / name).read_bytes()
+
+
 def test_what_is_damaged_is_told_when_it_is_asked_for(repo, tmp_path):
     """The files in the second half of the pack cannot be read: nobody says so
     before somebody wants one, and nothing of them is shown."""

@@ -405,6 +405,72 @@ static void threads_share_a_reader_and_decode_each_block_once(void **state)
 	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
 }
 
+/* ---- Ahead of those who ask ---- */
+
+struct uses {
+	unsigned int n, brought;
+	struct cr_uid pack;
+	uint32_t last;
+};
+
+static void note_use(void *arg, const struct cr_uid *pack, uint32_t block,
+		     bool brought)
+{
+	struct uses *uses = arg;
+
+	uses->n++;
+	uses->brought += brought;
+	uses->pack = *pack;
+	uses->last = block;
+}
+
+static void a_block_that_was_brought_is_decoded_once(void **state)
+{
+	struct uses uses = { 0 };
+	struct cr_uid pack;
+
+	(void)state;
+	pack = publish(made.repo, false);
+	sync_index();
+	looker_init(made.repo, ses.index, &look);
+	cr_reader_on_use(look.reader, note_use, &uses);
+	session_ok(get(0, NULL));
+	session_ok(get(1, NULL));
+	assert_int_equal(uses.n, 1);
+	assert_int_equal(uses.brought, 0);
+	assert_memory_equal(&uses.pack, &pack, sizeof(pack));
+
+	assert_int_equal(cr_reader_bring(look.reader, &pack, 1), 1);
+	assert_int_equal(cr_reader_bring(look.reader, &pack, 1), 0);
+	assert_int_equal(cr_reader_bring(look.reader, &pack, 0), 0);
+	assert_int_equal(uses.n, 1);
+	session_ok(get(4, NULL));
+	session_ok(get(5, NULL));
+	assert_int_equal(uses.n, 2);
+	assert_int_equal(uses.brought, 1);
+	assert_int_equal(uses.last, 1);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 2);
+}
+
+static void what_cannot_be_brought_says_why(void **state)
+{
+	struct cr_uid pack, none = { { 7 } };
+
+	(void)state;
+	pack = publish(made.repo, false);
+	sync_index();
+	looker_init(made.repo, ses.index, &look);
+	assert_int_equal(cr_reader_bring(look.reader, &pack, 3), -CR_EMISSING);
+	assert_int_equal(cr_reader_bring(look.reader, &pack, UINT32_MAX),
+			 -CR_EMISSING);
+	assert_int_equal(cr_reader_bring(look.reader, &none, 0), -CR_EMISSING);
+	flip(&pack, CR_PACK_HEADER_LEN + 100);
+	assert_int_equal(cr_reader_bring(look.reader, &pack, 0), -CR_EAUTH);
+	/* The others are not the worse for it. */
+	assert_int_equal(cr_reader_bring(look.reader, &pack, 1), 1);
+	session_ok(get(4, NULL));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -419,6 +485,8 @@ int main(void)
 		TEST(a_pack_that_is_gone_is_passed_over),
 		TEST(bytes_another_writer_signed_are_hashed),
 		TEST(packs_of_a_revoked_writer_do_not_count),
+		TEST(a_block_that_was_brought_is_decoded_once),
+		TEST(what_cannot_be_brought_says_why),
 		TEST(threads_share_a_reader_and_decode_each_block_once),
 	};
 

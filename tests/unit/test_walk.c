@@ -134,6 +134,76 @@ static void the_next_directory_is_known_by_one_file(void **state)
 	assert_in_range(asked, 997, 2 * 997);
 }
 
+/* As read_through(), of one who lists each directory first. */
+static void list_and_read(struct folder *f)
+{
+	if (cr_walks_enter(f->walks, f->id))
+		bring(f);
+	read_through(f);
+}
+
+static void who_lists_the_next_directory_needs_no_file_of_it(void **state)
+{
+	cr_cleanup(cr_walks_freep) struct cr_walks *walks = NULL;
+	unsigned int asked = 0;
+
+	(void)state;
+	assert_int_equal(cr_walks_new(&walks), 0);
+	for (uint64_t id = 1; id <= 1000; id++) {
+		struct folder f = folder(walks, id, 5);
+
+		list_and_read(&f);
+		assert_int_equal(f.asked + f.brought, 5);
+		asked += id > 3 ? f.asked : 0;
+	}
+	/* One of some directories, to see that he still comes by. */
+	assert_in_range(asked, 100, 400);
+	assert_true(cr_walks_go_on(walks));
+}
+
+/* As find(1) does: after a walk some directories are brought, then none. */
+static void who_only_lists_is_no_walker(void **state)
+{
+	cr_cleanup(cr_walks_freep) struct cr_walks *walks = NULL;
+	unsigned int begun = 0;
+
+	(void)state;
+	assert_int_equal(cr_walks_new(&walks), 0);
+	assert_false(cr_walks_enter(walks, 5000));
+	assert_false(cr_walks_go_on(walks));
+	for (uint64_t id = 1; id <= 100; id++) {
+		struct folder f = folder(walks, id, 20);
+
+		list_and_read(&f);
+	}
+	assert_true(cr_walks_go_on(walks));
+	for (uint64_t id = 1001; id <= 2000; id++) {
+		struct folder f = folder(walks, id, 20);
+
+		if (!cr_walks_enter(walks, id))
+			continue;
+		begun++;
+		bring(&f);
+	}
+	assert_in_range(begun, 1, 16);
+	assert_false(cr_walks_go_on(walks));
+}
+
+static void what_was_begun_is_not_begun_by_listing_it_again(void **state)
+{
+	cr_cleanup(cr_walks_freep) struct cr_walks *walks = NULL;
+	struct folder f;
+
+	(void)state;
+	assert_int_equal(cr_walks_new(&walks), 0);
+	f = folder(walks, 1, 200);
+	read_through(&f);
+	f = folder(walks, 2, 20);
+	list_and_read(&f);
+	assert_true(f.brought > 0);
+	assert_false(cr_walks_enter(walks, 2));
+}
+
 /* As one who opens here and there a file after a walk: nothing is wasted. */
 static void who_reads_one_file_each_is_no_walker(void **state)
 {
@@ -323,6 +393,11 @@ int main(void)
 		cmocka_unit_test(what_is_no_walk_brings_nothing),
 		cmocka_unit_test(who_reads_all_asks_for_few),
 		cmocka_unit_test(the_next_directory_is_known_by_one_file),
+		cmocka_unit_test(
+			who_lists_the_next_directory_needs_no_file_of_it),
+		cmocka_unit_test(who_only_lists_is_no_walker),
+		cmocka_unit_test(
+			what_was_begun_is_not_begun_by_listing_it_again),
 		cmocka_unit_test(who_reads_one_file_each_is_no_walker),
 		cmocka_unit_test(who_stops_is_left_alone),
 		cmocka_unit_test(in_any_order_nothing_is_brought_twice),
