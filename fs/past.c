@@ -226,18 +226,22 @@ static size_t list_some(const struct cr_spot *spot,
 static int list_names(struct cr_past *past, struct cr_spot *spot,
 		      uint64_t cookie, struct cr_past_item *out, size_t max)
 {
-	uint64_t from = CR_PAST_KEY;
+	uint64_t at = 0, next = CR_PAST_KEY;
 	size_t n = 0;
 	int error = 0;
 	bool more = true;
 
-	/* From list to list: each begins where the one before ends. */
+	/* From list to list, or to where such a list happens to end. */
 	while (more && n < max) {
 		cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
 		const struct cr_known_names *names;
-		uint64_t last;
-		int r = cr_past_names(past, spot, from, &cached);
+		uint64_t from, last;
+		int r = cr_past_list_of(past, spot, cookie + 1, &from);
 
+		if (r < 0)
+			return r;
+		at = from > at ? from : next;
+		r = cr_past_names(past, spot, at, &cached);
 		if (r < 0)
 			return r;
 		names = cr_cached_value(cached);
@@ -247,9 +251,9 @@ static int list_names(struct cr_past *past, struct cr_spot *spot,
 			error = names->error;
 		more = names->more && names->count > 0;
 		last = more ? names->known[names->count - 1]->key : 0;
-		if (!more || cookie < last)
-			n += list_some(spot, names, &cookie, out + n, max - n);
-		from = last + 1;
+		n += list_some(spot, names, &cookie, out + n, max - n);
+		cookie = n < max ? cr_max(cookie, last) : cookie;
+		next = last + 1;
 	}
 	return n > 0 ? (int)n : error;
 }

@@ -5,6 +5,8 @@
 #ifndef FS_PAST_INT_H
 #define FS_PAST_INT_H
 
+#include <stdatomic.h>
+
 #include "fs/past.h"
 #include "fs/spot.h"
 #include "store/read/cache.h"
@@ -14,6 +16,8 @@
 struct cr_past_known {
 	struct cr_history history;
 	uint32_t *same; /* owned: see cr_history_distinct(); of versions/ */
+	/* How far lists of its names begin from each other; 0: not known. */
+	atomic_ullong width;
 };
 
 struct cr_past {
@@ -32,6 +36,14 @@ cr_must_check int cr_past_history(struct cr_past *past, struct cr_spot *spot,
 				  struct cr_cached **ret);
 cr_must_check int cr_past_names(struct cr_past *past, struct cr_spot *spot,
 				uint64_t from, struct cr_cached **ret);
+
+/*
+ * Where the list begins that has the key @key of a name in @spot, or one that
+ * the lists after it lead to.  It is the same for all keys that are near, so
+ * that a long directory is not read anew for each few names of it.
+ */
+cr_must_check int cr_past_list_of(struct cr_past *past, struct cr_spot *spot,
+				  uint64_t key, uint64_t *ret);
 
 /*
  * What the list of @dir knows of @name: 1, and @known is NULL where it never

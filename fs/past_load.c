@@ -242,6 +242,56 @@ int cr_past_names(struct cr_past *past, struct cr_spot *spot, uint64_t from,
 	return cr_cache_get(past->lists, &key, &wanted, ret);
 }
 
+/*
+ * Keys are spread evenly, and a list may end at half of the memory that another
+ * one takes: so those that begin half as far from each other as the first one
+ * goes have all names between them.
+ */
+static int measure(struct cr_past *past, struct cr_spot *spot, uint64_t *ret)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *list = NULL;
+	const struct cr_known_names *names;
+	int r = cr_past_names(past, spot, CR_PAST_KEY, &list);
+
+	if (r < 0)
+		return r;
+	names = cr_cached_value(list);
+	*ret = CR_PAST_KEY; /* one list has them all */
+	if (names->more && names->count > 0)
+		*ret = (names->known[names->count - 1]->key - CR_PAST_KEY) / 2 +
+		       1;
+	return 0;
+}
+
+/* @history is pinned, that of @spot. */
+static int width_of(struct cr_past *past, struct cr_spot *spot,
+		    struct cr_cached *history, uint64_t *ret)
+{
+	struct cr_past_known *known = cr_cached_value(history);
+	int r = 0;
+
+	*ret = atomic_load(&known->width);
+	if (*ret == 0)
+		r = measure(past, spot, ret);
+	if (r == 0)
+		atomic_store(&known->width, *ret);
+	return r;
+}
+
+int cr_past_list_of(struct cr_past *past, struct cr_spot *spot, uint64_t key,
+		    uint64_t *ret)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *history = NULL;
+	uint64_t width;
+	int r = cr_past_history(past, spot, &history);
+
+	if (r == 0)
+		r = width_of(past, spot, history, &width);
+	if (r == 0)
+		*ret = key - (key - CR_PAST_KEY) % width;
+	return r;
+}
+
 /* Whether a list of it is no more than a page of each version. */
 static bool is_small(const struct cr_history *history)
 {
@@ -277,10 +327,15 @@ int cr_past_ask(struct cr_past *past, struct cr_spot *dir, struct cr_piece name,
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *history = NULL;
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *list = NULL;
 	struct wanted of = { .by = { past, dir } };
+	uint64_t width;
 	const struct cr_known_names *names;
 	int r = cr_past_history(past, dir, &history);
 
 	if (r < 0 || !is_small(cr_past_history_in(history)))
+		return cr_min(r, 0);
+	/* It may have been large. */
+	r = width_of(past, dir, history, &width);
+	if (r < 0 || width != CR_PAST_KEY)
 		return cr_min(r, 0);
 	r = cr_past_names(past, dir, CR_PAST_KEY, &list);
 	if (r < 0)

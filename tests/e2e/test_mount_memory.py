@@ -3,6 +3,7 @@
 What it may take beside the cache does not depend on what is mounted.
 """
 import concurrent.futures
+import json
 import os
 import random
 import re
@@ -79,6 +80,24 @@ def read_all(top):
                 [sys.executable, '-c', READER, str(n), *names], rc=None),
                 range(READERS)):
             assert done.returncode == 0, done.err
+
+
+def test_many_deleted_names_are_listed_once(tmp_path):
+    """Not anew for each few of them where their list is cut to the cache."""
+    repo = harness.Repo(tmp_path / 'repo').init()
+    tree, count = tmp_path / 'tree', 12_000
+    for n in range(count):
+        harness.write(tree / f'many/patient-{n:07d}.json')
+    repo.backup(tree)
+    harness.sh('rm', '-r', tree / 'many')
+    harness.write(tree / 'many/left')
+    repo.backup(tree)
+    with repo.mount('cache=16M') as mount:
+        names = os.listdir(mount.path / 'deleted/src/many')
+        assert len(names) == len(set(names)) == count
+        cache = json.loads(
+            (mount.path / '.caprock/status.json').read_text())['cache']
+        assert cache['hits'] + cache['misses'] < count
 
 
 @pytest.mark.parametrize('cache', [
