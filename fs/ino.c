@@ -60,7 +60,10 @@ static size_t put_record(const struct cr_ino_of *of, uint8_t *record)
 	at = cr_put_u8(at, entry->content);
 	/*
 	 * The bytes of small files lie together, by directory: the links of
-	 * one may find them in different places.
+	 * one may find them in different places.  They have no id of their own,
+	 * so a small file gets another number when one of its neighbours
+	 * changed.  Size and times alone would not do: what was changed without
+	 * changing them is what one compares for.
 	 */
 	if (of->file && (entry->content > CR_CONTENT_INLINE ||
 			 !(entry->has & CR_HAS_LINK))) {
