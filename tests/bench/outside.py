@@ -48,7 +48,7 @@ def alone(folder):
 def clear(folder):
     """Remove it, even while the last of those who write there are ending."""
     for _ in range(50):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(subprocess.CalledProcessError):
             tools.remove(folder)
             return
         time.sleep(0.1)

@@ -5,7 +5,6 @@ import hashlib
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import time
 
@@ -340,6 +339,8 @@ def build_caprock(root, folder):
 
 
 def remove(folder):
-    """Remove a tree, in which nothing is mounted."""
+    """Remove a tree, in which nothing is mounted.  Not by ourselves: what this
+    process takes for a million names counts as the peak of what it starts."""
     if folder.exists():
-        shutil.rmtree(folder)
+        subprocess.run(['rm', '-rf', '--one-file-system', '--', folder],
+                       check=True)
