@@ -230,6 +230,7 @@ static int make_file(struct making *m)
 
 	if (r < 0)
 		return unread(m, r);
+	cr_file_read_once(file);
 	m->fd = openat(m->dir, m->temp.name,
 		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		       0600);

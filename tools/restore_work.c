@@ -7,6 +7,7 @@
  * theirs.  Batches are taken in the order of the walk, which the link groups
  * rely on (restore_links.c).
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,10 @@
 #define BATCH_ITEMS 32u
 #define BATCH_BYTES (4u << 20)
 #define WORKERS_MAX 16u
+
+/* What malloc() keeps of a thread's; and what it never asks the kernel for. */
+#define KEPT_FREE (8 << 20)
+#define KEPT_MAX  (4 << 20)
 
 struct cr_batch {
 	struct cr_batch *next;
@@ -95,6 +100,9 @@ int cr_work_start(struct cr_restore *run)
 	unsigned int want = cores < 2 ? 2 : (unsigned int)cores;
 
 	want = cr_min(want, WORKERS_MAX);
+	/* Each block would be freed to the kernel, and have new pages. */
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
+	(void)mallopt(M_MMAP_THRESHOLD, KEPT_MAX);
 	w->closed = false;
 	w->thread = calloc(want, sizeof(*w->thread));
 	if (!w->thread)

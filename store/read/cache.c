@@ -18,6 +18,7 @@ struct cr_cached {
 	struct shard *shard; /* borrowed */
 	enum state state;    /* under: shard lock */
 	unsigned int pins;   /* under: shard lock */
+	bool spent;	     /* under: shard lock */
 	void *value;	     /* owned; set once, before READY */
 	size_t weight;
 	int error;		 /* when FAILED */
@@ -194,22 +195,37 @@ static struct cr_cached *drop_pin(struct shard *shard, struct cr_cached *cached)
 		cached->chain = NULL;
 		return cached;
 	}
+	if (cached->spent) {
+		unchain(shard, cached);
+		shard->bytes -= cached->weight;
+		cached->chain = NULL;
+		return cached;
+	}
 	list_newest(shard, cached);
 	return evict(shard);
 }
 
-void cr_cached_unpin(struct cr_cached *cached)
+static void unpin(struct cr_cached *cached, bool spent)
 {
+	struct shard *shard = cached->shard;
 	struct cr_cached *gone;
-	struct shard *shard;
 
-	if (!cached)
-		return;
-	shard = cached->shard;
 	(void)pthread_mutex_lock(&shard->lock);
+	cached->spent |= spent;
 	gone = drop_pin(shard, cached);
 	(void)pthread_mutex_unlock(&shard->lock);
 	free_evicted(gone, shard->ops);
+}
+
+void cr_cached_unpin(struct cr_cached *cached)
+{
+	if (cached)
+		unpin(cached, false);
+}
+
+void cr_cached_spend(struct cr_cached *cached)
+{
+	unpin(cached, true);
 }
 
 /* Load what this thread entered as LOADING, and wake who waits for it. */

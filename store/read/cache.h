@@ -51,6 +51,8 @@ cr_must_check int cr_cache_get(struct cr_cache *cache,
 			       struct cr_cached **ret);
 void *cr_cached_value(const struct cr_cached *cached);
 void cr_cached_unpin(struct cr_cached *cached); /* accepts NULL */
+/* The same, of what is not wanted again: it goes with its last pin. */
+void cr_cached_spend(struct cr_cached *cached);
 
 void cr_cache_get_stats(struct cr_cache *cache, struct cr_cache_stats *ret);
 

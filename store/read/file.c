@@ -14,6 +14,7 @@ struct cr_file {
 	struct cr_view view;
 	struct cr_file_ref ref;
 	struct cr_llist list; /* content LLIST: the whole of it */
+	bool once;
 };
 
 /* What holes show. */
@@ -57,6 +58,11 @@ void cr_file_close(struct cr_file *file)
 		return;
 	cr_llist_release(&file->list);
 	free(file);
+}
+
+void cr_file_read_once(struct cr_file *file)
+{
+	file->once = true;
 }
 
 uint64_t cr_file_size(const struct cr_file *file)
@@ -242,6 +248,8 @@ static int add_data(const struct cr_file *file, const struct cr_list_item *run,
 
 	if (r < 0)
 		return r;
+	/* Inline bytes are of many files. */
+	pin.last = file->once && !in_inline && skip + len == run->len;
 	if (in_inline ? pin.bytes.len < at + len : pin.bytes.len != run->len)
 		r = cr_fail(CR_ECORRUPT,
 			    "chunk of %zu bytes where %" PRIu64 " are named",

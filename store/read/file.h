@@ -21,6 +21,12 @@ cr_must_check int cr_file_open(struct cr_reader *reader,
 			       const struct cr_file_ref *ref,
 			       struct cr_file **ret);
 void cr_file_close(struct cr_file *file);
+/*
+ * Each byte will be asked for once: blocks of which nothing is left to ask for
+ * are dropped, and make room for the next while they are in the processor's
+ * cache.  Before anything is read.
+ */
+void cr_file_read_once(struct cr_file *file);
 uint64_t cr_file_size(const struct cr_file *file);
 
 /*

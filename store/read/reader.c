@@ -20,12 +20,19 @@
 #define RECENT_PACKS 4
 #define UNDER_WAY    (16u << 20) /* bytes: blocks as stored, or pinned */
 
-/* A decoded block, and which of its chunks were found to match their id. */
+/*
+ * A decoded block; which of its chunks were found to match their id, and which
+ * were wanted for the last time.
+ */
 struct shown_block {
 	struct cr_block *block; /* owned */
 	bool brought;		/* before anybody asked */
 	atomic_bool used;
-	atomic_uchar checked[]; /* a slot: 0 not yet, 1 good, 2 bad */
+	atomic_uint wanted; /* chunks that were not */
+	struct {
+		atomic_uchar checked; /* 0 not yet, 1 good, 2 bad */
+		atomic_bool last;
+	} slot[];
 };
 
 struct spare {
@@ -127,13 +134,16 @@ static int load_block(void *arg, const struct cr_cache_key *key, void **value,
 	give_decompressor(source->reader, spare);
 	if (r < 0)
 		return r;
-	shown = calloc(1, sizeof(*shown) + block->table.chunks);
+	shown = calloc(1, sizeof(*shown) +
+				  block->table.chunks * sizeof(shown->slot[0]));
 	if (!shown)
 		return -ENOMEM;
 	(void)atomic_fetch_add(&source->reader->decoded_blocks, 1);
 	(void)atomic_fetch_add(&source->reader->decoded_bytes, block->raw_len);
 	*weight = sizeof(*shown) + block->raw_len +
-		  block->table.chunks * (sizeof(uint32_t) + 1);
+		  block->table.chunks *
+			  (sizeof(uint32_t) + sizeof(shown->slot[0]));
+	atomic_init(&shown->wanted, block->table.chunks);
 	shown->block = cr_take(block);
 	shown->brought = source->ahead;
 	source->loaded = true;
@@ -284,12 +294,12 @@ static int check_chunk(struct wanted *w, const struct cr_pack *pack,
 			return r;
 	}
 	if (!must_hash(w, pack) ||
-	    atomic_load(&shown->checked[place->slot]) == 1)
+	    atomic_load(&shown->slot[place->slot].checked) == 1)
 		return 0;
 	is = cr_chunk_id(&w->view->domain->id_key, w->type, hashed->bytes,
 			 hashed->len);
 	if (cr_id_equal(&is, w->id)) {
-		atomic_store(&shown->checked[place->slot], 1);
+		atomic_store(&shown->slot[place->slot].checked, 1);
 		return 0;
 	}
 	cr_pack_name(cr_pack_header(pack)->kind, &cr_pack_header(pack)->pack,
@@ -336,7 +346,9 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 		return r;
 	if (w->tail)
 		*w->tail = tail;
-	*w->pin = (struct cr_pin){ hashed, cr_take(cached) };
+	*w->pin = (struct cr_pin){ .bytes = hashed,
+				   .cached = cr_take(cached),
+				   .slot = place->slot };
 	return 0;
 }
 
@@ -565,9 +577,21 @@ int cr_reader_choose(struct cr_reader *reader, const struct cr_want *want,
 	return find_chunk(&w, &want->hint);
 }
 
+/* Whether no chunk of the block is wanted again. */
+static bool is_spent(const struct cr_pin *pin)
+{
+	struct shown_block *shown = cr_cached_value(pin->cached);
+
+	return !atomic_exchange(&shown->slot[pin->slot].last, true) &&
+	       atomic_fetch_sub(&shown->wanted, 1) == 1;
+}
+
 void cr_pin_release(struct cr_pin *pin)
 {
-	cr_cached_unpin(pin->cached);
+	if (pin->cached && pin->last && is_spent(pin))
+		cr_cached_spend(pin->cached);
+	else
+		cr_cached_unpin(pin->cached);
 	*pin = (struct cr_pin){ 0 };
 }
 

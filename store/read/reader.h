@@ -33,7 +33,10 @@ cr_must_check int cr_view_init(const struct cr_repo *repo,
 /* Chunk bytes that stay where they are until the pin is released. */
 struct cr_pin {
 	struct cr_piece bytes;
-	struct cr_cached *cached; /* reader's own */
+	bool last; /* set by who will not want these bytes again */
+	/* The reader's own. */
+	struct cr_cached *cached;
+	uint32_t slot;
 };
 
 /*

@@ -132,6 +132,32 @@ static void pinned_values_are_never_evicted(void **state)
 	cr_cache_free(cache);
 }
 
+static void what_is_spent_goes_with_its_last_pin(void **state)
+{
+	struct cr_cached *a, *b;
+	struct cr_cache_stats stats;
+	struct cr_cache *cache;
+
+	(void)state;
+	assert_int_equal(cr_cache_new(64 * WEIGHT, &ops, &cache), 0);
+	get(cache, 1, &a);
+	get(cache, 1, &b);
+	cr_cached_spend(a);
+	assert_int_equal(atomic_load(&drops), 0);
+	assert_int_equal(*(uint32_t *)cr_cached_value(b), 1);
+	cr_cached_unpin(b);
+	assert_int_equal(atomic_load(&drops), 1);
+	cr_cache_get_stats(cache, &stats);
+	assert_int_equal(stats.bytes, 0);
+	/* And comes back, to stay. */
+	get(cache, 1, &a);
+	cr_cached_unpin(a);
+	assert_int_equal(atomic_load(&loads), 2);
+	assert_int_equal(atomic_load(&drops), 1);
+	cr_cache_free(cache);
+	assert_int_equal(atomic_load(&drops), 2);
+}
+
 static void last_used_goes_last(void **state)
 {
 	struct cr_cached *cached;
@@ -285,6 +311,8 @@ int main(void)
 		cmocka_unit_test_setup(unpinned_bytes_stay_within_the_bound,
 				       reset),
 		cmocka_unit_test_setup(pinned_values_are_never_evicted, reset),
+		cmocka_unit_test_setup(what_is_spent_goes_with_its_last_pin,
+				       reset),
 		cmocka_unit_test_setup(last_used_goes_last, reset),
 		cmocka_unit_test_setup(failure_is_told_and_not_kept, reset),
 		cmocka_unit_test_setup(many_threads_see_right_values, reset),

@@ -358,6 +358,44 @@ static void packs_of_a_revoked_writer_do_not_count(void **state)
 /* ---- Many threads
  * ----------------------------------------------------------------- */
 
+/* Take chunk @n, for the last time or not. */
+static void take(uint32_t n, bool last)
+{
+	struct cr_id id = id_of(made.repo, n);
+	struct chunk want = chunk_of(n);
+	struct cr_pin pin;
+
+	assert_int_equal(cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA,
+				       &id, NULL, &pin, NULL),
+			 0);
+	assert_int_equal(pin.bytes.len, sizeof(want));
+	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
+	pin.last = last;
+	cr_pin_release(&pin);
+}
+
+/* Of blocks of chunks 0 to 3, 4 to 7, 8 to 11. */
+static void a_block_goes_when_all_of_it_was_wanted_for_the_last_time(
+	void **state)
+{
+	(void)state;
+	(void)publish(made.repo, false);
+	sync_index();
+	looker_init(made.repo, ses.index, &look);
+	for (uint32_t n = 0; n < 3; n++)
+		take(n, true);
+	take(2, true); /* again: still three of four */
+	take(3, false);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 1);
+	take(3, true);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 1);
+	take(0, false); /* all was wanted, and this after all */
+	assert_int_equal(looker_stats(&look).blocks_decoded, 2);
+	for (uint32_t n = 0; n < 4; n++)
+		take(n, false);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 2);
+}
+
 static void *get_all(void *arg)
 {
 	struct unit_random rnd = { *(uint64_t *)arg };
@@ -487,6 +525,7 @@ int main(void)
 		TEST(packs_of_a_revoked_writer_do_not_count),
 		TEST(a_block_that_was_brought_is_decoded_once),
 		TEST(what_cannot_be_brought_says_why),
+		TEST(a_block_goes_when_all_of_it_was_wanted_for_the_last_time),
 		TEST(threads_share_a_reader_and_decode_each_block_once),
 	};
 
