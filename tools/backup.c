@@ -303,13 +303,13 @@ static void look(void *arg, struct cr_progress_state *ret)
 	cr_ingest_current(b->ingest, ret->path, sizeof(ret->path));
 }
 
-static uint64_t bytes_added(const struct backup *b)
+static struct cr_writer_stats stats_of(const struct backup *b)
 {
 	struct cr_writer_stats stats = { 0 };
 
 	if (b->writer)
 		cr_writer_get_stats(b->writer, &stats);
-	return stats.bytes_added;
+	return stats;
 }
 
 static void summarise_json(struct backup *b)
@@ -331,6 +331,7 @@ static void summarise_json(struct backup *b)
 	cr_json_u64(s, "bytes", m->bytes);
 	cr_json_u64(s, "bytes_read", m->bytes_read);
 	cr_json_u64(s, "bytes_added", m->bytes_added);
+	cr_json_u64(s, "bytes_stored_again", stats_of(b).bytes_again);
 	cr_json_u64(s, "warnings", m->warnings);
 }
 
@@ -346,6 +347,18 @@ static void summarise_mounts(struct backup *b)
 			cr_say_path(b->ctx->out, at);
 		cr_tell(b->ctx->out, "\n");
 	}
+}
+
+/* Why more was stored than is new. */
+static void summarise_again(struct backup *b)
+{
+	uint64_t again = stats_of(b).bytes_again;
+
+	if (again > 0)
+		cr_tell(b->ctx->out,
+			"%s of it, not compressed, is there again: it was "
+			"spread too thinly to be restored fast\n",
+			cr_human_bytes(again).text);
 }
 
 static void summarise(struct backup *b)
@@ -372,6 +385,7 @@ static void summarise(struct backup *b)
 			(unsigned int)(m->bytes_added % m->bytes_read * 100 /
 				       m->bytes_read));
 	cr_tell(out, "\n");
+	summarise_again(b);
 	if (m->warnings > 0)
 		cr_tell(out,
 			"%" PRIu64
@@ -517,7 +531,7 @@ static int commit(struct backup *b)
 	r = cr_writer_flush(b->writer);
 	if (r < 0)
 		return r;
-	b->manifest.bytes_added = bytes_added(b);
+	b->manifest.bytes_added = stats_of(b).bytes_added;
 	r = cr_writer_commit(b->writer, &b->manifest, b->time, &b->head,
 			     &b->snapshot);
 	if (r < 0)

@@ -171,6 +171,10 @@ static void summarise_json(const struct cr_restore *run)
 {
 	const struct cr_restore_count *c = &run->count;
 	json_t *s = run->ctx->out->summary;
+	struct cr_reader_stats reader = { 0 };
+
+	if (run->session.reader)
+		cr_reader_get_stats(run->session.reader, &reader);
 	const struct {
 		const char *key;
 		uint64_t value;
@@ -185,6 +189,8 @@ static void summarise_json(const struct cr_restore *run)
 		{ "unchanged", atomic_load(&c->unchanged) },
 		{ "failed", atomic_load(&c->failed) },
 		{ "damaged", atomic_load(&c->damaged) },
+		{ "blocks_decoded", reader.blocks_decoded },
+		{ "bytes_decoded", reader.bytes_decoded },
 	};
 
 	cr_json_id(s, "snapshot", &run->target.snapshot->id);

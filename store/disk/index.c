@@ -54,9 +54,8 @@ static int take_row(void *arg, struct cr_piece key, struct cr_piece value)
 {
 	struct search *s = arg;
 	struct cr_location at;
+	size_t older;
 
-	if (s->found == s->max)
-		return 1;
 	if (!cr_row_decode(key, value, &at))
 		return 0;
 	if (s->dropped) {
@@ -65,7 +64,11 @@ static int take_row(void *arg, struct cr_piece key, struct cr_piece value)
 		if (r <= 0)
 			return r;
 	}
-	s->out[s->found++] = at;
+	/* They come oldest first.  The oldest but one makes room. */
+	older = s->found < s->max ? s->found : s->max - 2;
+	memmove(s->out + 1, s->out, older * sizeof(*s->out));
+	s->out[0] = at;
+	s->found = cr_min(s->found + 1, s->max);
 	return 0;
 }
 

@@ -57,8 +57,10 @@ cr_must_check int cr_index_open(const struct cr_state *state,
 void cr_index_close(struct cr_index *index);
 
 /*
- * Up to @max locations whose first 16 bytes of id are those of @id, in order of
- * pack number.  Returns how many; 0 is a miss.  -CR_EINDEX.
+ * Up to @max (2 or more) locations whose first 16 bytes of id are those of @id,
+ * by number of pack the newest first.  Where there are more, it is the newest
+ * and, so that nobody can hide it behind lies, the oldest.  Returns how many; 0
+ * is a miss.  -CR_EINDEX.
  */
 cr_must_check int cr_index_find(struct cr_index *index, const struct cr_id *id,
 				struct cr_location *out, size_t max);

@@ -291,6 +291,18 @@ int cr_cache_get(struct cr_cache *cache, const struct cr_cache_key *key,
 	return cached ? load(shard, cached, arg, ret) : -ENOMEM;
 }
 
+bool cr_cache_has(struct cr_cache *cache, const struct cr_cache_key *key)
+{
+	struct shard *shard =
+		&cache->shard[(key_hash(key) >> 48) % cache->shards];
+	bool has;
+
+	(void)pthread_mutex_lock(&shard->lock);
+	has = find(shard, key);
+	(void)pthread_mutex_unlock(&shard->lock);
+	return has;
+}
+
 void *cr_cached_value(const struct cr_cached *cached)
 {
 	return cached->value;

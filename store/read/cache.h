@@ -10,6 +10,7 @@
 #ifndef STORE_READ_CACHE_H
 #define STORE_READ_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,8 @@ void cr_cache_free(struct cr_cache *cache);
 cr_must_check int cr_cache_get(struct cr_cache *cache,
 			       const struct cr_cache_key *key, void *arg,
 			       struct cr_cached **ret);
+/* Whether the value of @key is there or being loaded.  It may go at once. */
+bool cr_cache_has(struct cr_cache *cache, const struct cr_cache_key *key);
 void *cr_cached_value(const struct cr_cached *cached);
 void cr_cached_unpin(struct cr_cached *cached); /* accepts NULL */
 /* The same, of what is not wanted again: it goes with its last pin. */

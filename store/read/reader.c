@@ -53,6 +53,8 @@ struct cr_reader {
 	struct spare *spare;		    /* under: lock */
 	struct cr_uid recent[RECENT_PACKS]; /* data packs; under: lock */
 	unsigned int recent_next;	    /* under: lock */
+	struct cr_uid until;		    /* of the last view; under: lock */
+	uint32_t until_number;		    /* under: lock */
 	atomic_ullong decoded_blocks, decoded_bytes;
 	atomic_ullong hints_followed, hints_stale, lookups, searches;
 };
@@ -67,7 +69,8 @@ int cr_view_init(const struct cr_repo *repo, const struct cr_snapshot *snapshot,
 		return cr_fail(CR_ECAPABILITY,
 			       "this key does not have the domain of %s",
 			       snapshot->object);
-	*ret = (struct cr_view){ domain, snapshot->head.writer };
+	*ret = (struct cr_view){ domain, snapshot->head.writer,
+				 snapshot->manifest.root_hint.pack };
 	return 0;
 }
 
@@ -250,6 +253,7 @@ struct wanted {
 	struct cr_piece *tail;		/* may be NULL */
 	struct cr_hint *found;		/* may be NULL */
 	const struct cr_copies *copies; /* may be NULL */
+	bool cached; /* take no copy whose block is yet to be decoded */
 	bool misled; /* the index has rows, and none was right */
 	int error;   /* of the best copy so far */
 	char why[384];
@@ -352,6 +356,14 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 	return 0;
 }
 
+static bool is_cached(const struct wanted *w, const struct cr_uid *pack,
+		      const struct cr_place *place)
+{
+	const struct cr_cache_key key = { *pack, place->block };
+
+	return cr_cache_has(w->reader->blocks, &key);
+}
+
 /*
  * Take the chunk from pack @uid: at @place if that is right (NULL: unknown),
  * else wherever its footer has it.  1 when taken, 0 when the pack does not hold
@@ -381,6 +393,8 @@ static int try_pack(struct wanted *w, const struct cr_uid *uid,
 		at = *place;
 	else if (!cr_pack_find(pack, w->id, w->type, &at))
 		return 0;
+	if (w->cached && !is_cached(w, uid, &at))
+		return 0;
 	r = take_chunk(w, pack, &at);
 	if (r == -ENOMEM)
 		return r;
@@ -401,7 +415,11 @@ static void note_recent(struct cr_reader *reader, const struct cr_uid *pack)
 	(void)pthread_mutex_unlock(&reader->lock);
 }
 
-/* Chunks of one file lie together: the packs just used come first. */
+/*
+ * Chunks of one file lie together: the packs just used come first.  But of what
+ * was stored again these may have a copy in a block that nothing else is wanted
+ * from, so what must be decoded anew is left to the index.
+ */
 static int try_recent(struct wanted *w)
 {
 	struct cr_uid recent[RECENT_PACKS];
@@ -412,16 +430,84 @@ static int try_recent(struct wanted *w)
 	(void)pthread_mutex_lock(&w->reader->lock);
 	memcpy(recent, w->reader->recent, sizeof(recent));
 	(void)pthread_mutex_unlock(&w->reader->lock);
+	w->cached = w->pin;
 	for (int i = 0; i < RECENT_PACKS && r == 0; i++)
 		if (!cr_uid_zero(&recent[i]))
 			r = try_pack(w, &recent[i], NULL);
+	w->cached = false;
+	return r;
+}
+
+/* One of the copies that the index knows.  As try_pack(). */
+static int try_location(struct wanted *w, const struct cr_location *location)
+{
+	struct cr_place place = { location->block, location->slot };
+	struct cr_pack_facts facts;
+	int r;
+
+	if (cr_index_pack(w->reader->index, location->pack, &facts) < 0 ||
+	    facts.kind != kind_of(w->type))
+		return 0;
+	r = try_pack(w, &facts.pack, &place);
+	w->misled = r == 0 && w->error == 0;
+	if (r == 1 && facts.kind == CR_PACK_DATA)
+		note_recent(w->reader, &facts.pack);
+	return r;
+}
+
+/*
+ * The number of the view's last pack: of packs up to that, the newest copies
+ * lie together as the snapshot has them.  What was stored again for later ones
+ * does not.
+ */
+static uint32_t last_number(const struct wanted *w)
+{
+	struct cr_reader *reader = w->reader;
+	const struct cr_uid *until = &w->view->until;
+	uint32_t number = UINT32_MAX;
+	bool known;
+
+	if (cr_uid_zero(until))
+		return number;
+	(void)pthread_mutex_lock(&reader->lock);
+	known = cr_uid_equal(&reader->until, until);
+	if (known)
+		number = reader->until_number;
+	(void)pthread_mutex_unlock(&reader->lock);
+	if (known)
+		return number;
+	if (cr_index_pack_number(reader->index, until, &number) < 0)
+		number = UINT32_MAX;
+	(void)pthread_mutex_lock(&reader->lock);
+	reader->until = *until;
+	reader->until_number = number;
+	(void)pthread_mutex_unlock(&reader->lock);
+	return number;
+}
+
+/* Of @n copies, the newest first: what is decoded already costs nothing. */
+static int try_copies(struct wanted *w, const struct cr_location *copy, int n)
+{
+	const uint32_t last = n > 1 ? last_number(w) : UINT32_MAX;
+	int r = 0;
+
+	w->cached = w->pin;
+	for (int i = 0; n > 1 && i < n && r == 0; i++)
+		r = try_location(w, &copy[i]);
+	w->cached = false;
+	for (int i = 0; i < n && r == 0; i++)
+		if (copy[i].pack <= last)
+			r = try_location(w, &copy[i]);
+	for (int i = 0; i < n && r == 0; i++)
+		if (copy[i].pack > last)
+			r = try_location(w, &copy[i]);
 	return r;
 }
 
 static int try_index(struct wanted *w)
 {
 	struct cr_location location[COPIES_MAX];
-	int n, r = 0;
+	int n;
 
 	if (!w->reader->index)
 		return 0;
@@ -433,20 +519,7 @@ static int try_index(struct wanted *w)
 		remember(w, n);
 		return 0;
 	}
-	for (int i = 0; i < n && r == 0; i++) {
-		struct cr_place place = { location[i].block, location[i].slot };
-		struct cr_pack_facts facts;
-
-		if (cr_index_pack(w->reader->index, location[i].pack, &facts) <
-			    0 ||
-		    facts.kind != kind_of(w->type))
-			continue;
-		r = try_pack(w, &facts.pack, &place);
-		w->misled = r == 0 && w->error == 0;
-		if (r == 1 && facts.kind == CR_PACK_DATA)
-			note_recent(w->reader, &facts.pack);
-	}
-	return r;
+	return try_copies(w, location, n);
 }
 
 static int try_unindexed(void *arg, const struct cr_uid *pack)

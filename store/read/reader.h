@@ -23,6 +23,9 @@ struct cr_snapshot;
 struct cr_view {
 	const struct cr_domain_keys *domain; /* borrowed */
 	struct cr_uid writer;		     /* the snapshot's own */
+	/* A pack of its time: of several copies, later ones come after.  Or
+	 * zero.  Only a hint. */
+	struct cr_uid until;
 };
 
 /* The view of @snapshot; -CR_ECAPABILITY when its domain is not ours. */

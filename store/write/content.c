@@ -23,9 +23,10 @@ struct cr_ingester {
 	atomic_ullong *read_bytes;  /* borrowed; may be NULL */
 	const atomic_bool *stop;    /* borrowed; may be NULL */
 	struct cr_gear gear;
-	uint8_t *buffer;  /* owned; BUFFER_LEN */
-	size_t used;	  /* of it, by what is pending */
-	uint8_t *samples; /* owned */
+	uint8_t *buffer;	    /* owned; BUFFER_LEN */
+	size_t used;		    /* of it, by what is pending */
+	uint8_t *samples;	    /* owned */
+	struct cr_capping *capping; /* owned; made for the first large file */
 };
 
 /* One file on its way. */
@@ -33,6 +34,7 @@ struct job {
 	struct cr_ingester *ing;
 	int fd;
 	bool seekable;
+	struct cr_capping *capping; /* borrowed; of a large file, or NULL */
 	enum cr_size_class size_class;
 	uint64_t size;	  /* where reading ends, if it does not before */
 	int source_error; /* positive errno */
@@ -76,6 +78,7 @@ void cr_ingester_free(struct cr_ingester *ing)
 	if (!ing)
 		return;
 	cr_pending_free(ing->pending);
+	cr_capping_free(ing->capping);
 	cr_stream_free(ing->stream);
 	if (ing->buffer)
 		explicit_bzero(ing->buffer, BUFFER_LEN);
@@ -147,6 +150,16 @@ static size_t read_some(struct job *job, uint8_t *to, size_t len,
 	return (size_t)n;
 }
 
+/* Store what waits; and cap what it belongs to, if that @ends or is enough. */
+static int settle(struct job *job, bool ends)
+{
+	int r = cr_ingester_settle(job->ing);
+
+	if (r < 0 || !job->capping || (!ends && !cr_capping_full(job->capping)))
+		return r;
+	return cr_capping_settle(job->capping, job->fd);
+}
+
 /* Have room for @len bytes from job->start on: settle what lies before. */
 static int make_room(struct job *job, size_t len)
 {
@@ -155,7 +168,7 @@ static int make_room(struct job *job, size_t len)
 
 	if (BUFFER_LEN - job->start >= len)
 		return 0;
-	r = cr_ingester_settle(ing);
+	r = settle(job, false);
 	if (r < 0)
 		return r;
 	memmove(ing->buffer, ing->buffer + job->start, job->end - job->start);
@@ -351,6 +364,24 @@ static bool incompressible(struct job *job)
 	return cr_class_incompressible(samples);
 }
 
+/* A large file is to stay quick to read. */
+static int begin_capping(struct job *job)
+{
+	struct cr_ingester *ing = job->ing;
+
+	if (!job->seekable || job->size < CR_CAPPING_FILE)
+		return 0;
+	if (!ing->capping) {
+		int r = cr_capping_new(ing->writer, ing->stream, &ing->capping);
+
+		if (r < 0)
+			return r;
+	}
+	job->capping = ing->capping;
+	cr_capping_begin(job->capping, job->size_class == CR_CLASS_64K);
+	return 0;
+}
+
 static int ingest(struct job *job, uint8_t previous)
 {
 	struct cr_pending *pending = job->ing->pending;
@@ -368,12 +399,18 @@ static int ingest(struct job *job, uint8_t previous)
 			? CR_CLASS_16K
 			: cr_class_of(job->size, incompressible(job), previous);
 	job->ret->size_class = (uint8_t)job->size_class;
-	r = cr_pending_begin(pending, job->ret, !sparse || hash_pays(job));
+	r = begin_capping(job);
+	if (r == 0)
+		r = cr_pending_begin(pending, job->ret,
+				     !sparse || hash_pays(job), job->capping);
 	if (r == 0)
 		r = sparse ? ingest_sparse(job) : ingest_run(job, 0, job->size);
 	if (r == 0 && !job->source_error)
 		r = cr_pending_end(pending);
 	cr_pending_drop(pending); /* unless it ended */
+	/* Nobody else may tell the window of another file's chunks. */
+	if (r == 0 && job->capping)
+		r = settle(job, true);
 	return r;
 }
 

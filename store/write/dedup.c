@@ -235,15 +235,45 @@ int cr_dedup_find(struct cr_dedup *dedup, enum cr_chunk_type type,
 	return r != 0 ? r : find_indexed(dedup, type, id, where);
 }
 
+int cr_dedup_newest(struct cr_dedup *dedup, enum cr_chunk_type type,
+		    const struct cr_id *id, struct cr_hint *where)
+{
+	if (find_pending(dedup, type, id, where))
+		return 1;
+	return find_indexed(dedup, type, id, where);
+}
+
+uint32_t cr_dedup_block_len(struct cr_dedup *dedup, enum cr_chunk_type type,
+			    const struct cr_hint *where)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
+	const struct cr_footer *footer;
+
+	if (cr_packs_get(dedup->packs, kind_of(type), &where->pack, &cached) <
+	    0)
+		return 0;
+	footer = cr_pack_footer(cr_packs_pack(cached));
+	return where->block < footer->blocks
+		       ? footer->block[where->block].raw_len
+		       : 0;
+}
+
 int cr_dedup_claim(struct cr_dedup *dedup, enum cr_chunk_type type,
-		   const struct cr_id *id, const struct cr_hint *where)
+		   const struct cr_id *id, const struct cr_hint *where,
+		   struct cr_hint *found)
+{
+	int r = cr_dedup_find(dedup, type, id, found);
+
+	return r != 0 ? r : cr_dedup_reclaim(dedup, type, id, where);
+}
+
+int cr_dedup_reclaim(struct cr_dedup *dedup, enum cr_chunk_type type,
+		     const struct cr_id *id, const struct cr_hint *where)
 {
 	struct shard *shard = shard_of(dedup, id);
 	struct pending **at, *p;
-	int r = cr_dedup_find(dedup, type, id, NULL);
+	int r = 0;
 
-	if (r != 0)
-		return r;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;

@@ -30,14 +30,35 @@ void cr_dedup_free(struct cr_dedup *dedup);
 cr_must_check int cr_dedup_find(struct cr_dedup *dedup, enum cr_chunk_type type,
 				const struct cr_id *id, struct cr_hint *where);
 
+/* The same of the newest copy of several, which takes longer. */
+cr_must_check int cr_dedup_newest(struct cr_dedup *dedup,
+				  enum cr_chunk_type type,
+				  const struct cr_id *id,
+				  struct cr_hint *where);
+
 /*
- * The same, but on 0 the chunk is now pending: the caller must store it. @where
- * tells where it will be, when that is known.
+ * As cr_dedup_find() with @found, but on 0 the chunk is now pending: the caller
+ * must store it.  @where (may be NULL) tells where it will be, when that is
+ * known.
  */
 cr_must_check int cr_dedup_claim(struct cr_dedup *dedup,
 				 enum cr_chunk_type type,
 				 const struct cr_id *id,
-				 const struct cr_hint *where);
+				 const struct cr_hint *where,
+				 struct cr_hint *found);
+
+/*
+ * Store another copy: 0 when the chunk is now pending and the caller must store
+ * it; 1 when somebody is about to.  -ENOMEM.
+ */
+cr_must_check int cr_dedup_reclaim(struct cr_dedup *dedup,
+				   enum cr_chunk_type type,
+				   const struct cr_id *id,
+				   const struct cr_hint *where);
+
+/* Raw bytes of the block at @where; 0 when that is not to be found. */
+uint32_t cr_dedup_block_len(struct cr_dedup *dedup, enum cr_chunk_type type,
+			    const struct cr_hint *where);
 
 /* These chunks are in the index now: they are pending no more. */
 void cr_dedup_settle(struct cr_dedup *dedup,

@@ -33,7 +33,7 @@ struct cr_writer {
 	pthread_mutex_t meta_lock;
 	struct cr_open_block meta_block; /* under: meta_lock */
 	struct cr_compressor *meta_comp; /* owned; under: meta_lock */
-	atomic_ullong chunks_new, chunks_known;
+	atomic_ullong chunks_new, chunks_known, bytes_again;
 };
 
 struct cr_stream {
@@ -169,6 +169,7 @@ void cr_writer_get_stats(struct cr_writer *writer, struct cr_writer_stats *ret)
 			       cr_packer_bytes(writer->meta),
 		.chunks_new = atomic_load(&writer->chunks_new),
 		.chunks_known = atomic_load(&writer->chunks_known),
+		.bytes_again = atomic_load(&writer->bytes_again),
 	};
 }
 
@@ -213,31 +214,66 @@ int cr_stream_flush(struct cr_stream *stream)
 	return 0;
 }
 
+/* Append a claimed chunk. */
+static int append(struct cr_stream *stream, enum cr_chunk_type type,
+		  const struct cr_id *id, struct cr_piece bytes, bool apart)
+{
+	struct cr_open_block *block = &stream->block[apart];
+	int r = cr_open_block_add(block, type, id, bytes);
+
+	if (r == 0 && cr_open_block_full(block, CR_BLOCK_DATA_TARGET))
+		r = cr_packer_put(stream->writer->data, block, stream->comp);
+	return r;
+}
+
 int cr_stream_put_as(struct cr_stream *stream, enum cr_chunk_type type,
-		     const struct cr_id *id, struct cr_piece bytes, bool apart)
+		     const struct cr_id *id, struct cr_piece bytes, bool apart,
+		     struct cr_hint *where)
 {
 	struct cr_writer *writer = stream->writer;
-	struct cr_open_block *block = &stream->block[apart];
-	int r = cr_dedup_claim(writer->dedup, type, id, NULL);
+	int r = cr_dedup_claim(writer->dedup, type, id, NULL, where);
 
 	if (r < 0)
 		return r;
 	(void)atomic_fetch_add(r ? &writer->chunks_known : &writer->chunks_new,
 			       1);
-	if (r == 1)
-		return 0;
-	r = cr_open_block_add(block, type, id, bytes);
-	if (r == 0 && cr_open_block_full(block, CR_BLOCK_DATA_TARGET))
-		r = cr_packer_put(writer->data, block, stream->comp);
-	return r;
+	return r == 1 ? 1 : append(stream, type, id, bytes, apart);
+}
+
+int cr_stream_put_again(struct cr_stream *stream, enum cr_chunk_type type,
+			const struct cr_id *id, struct cr_piece bytes,
+			bool apart)
+{
+	struct cr_writer *writer = stream->writer;
+	int r = cr_dedup_reclaim(writer->dedup, type, id, NULL);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	(void)atomic_fetch_add(&writer->bytes_again, bytes.len);
+	return append(stream, type, id, bytes, apart);
 }
 
 int cr_stream_put(struct cr_stream *stream, enum cr_chunk_type type,
 		  struct cr_piece bytes, bool apart, struct cr_id *id)
 {
+	int r;
+
 	*id = cr_chunk_id(&stream->writer->domain->id_key, type, bytes.bytes,
 			  bytes.len);
-	return cr_stream_put_as(stream, type, id, bytes, apart);
+	r = cr_stream_put_as(stream, type, id, bytes, apart, NULL);
+	return r < 0 ? r : 0;
+}
+
+int cr_writer_newest(struct cr_writer *writer, enum cr_chunk_type type,
+		     const struct cr_id *id, struct cr_hint *where)
+{
+	return cr_dedup_newest(writer->dedup, type, id, where);
+}
+
+uint32_t cr_writer_block_len(struct cr_writer *writer, enum cr_chunk_type type,
+			     const struct cr_hint *where)
+{
+	return cr_dedup_block_len(writer->dedup, type, where);
 }
 
 /* ---- Metadata ---- */
@@ -271,7 +307,7 @@ static int put_locked(struct cr_writer *writer, enum cr_chunk_type type,
 
 	if (r < 0)
 		return r;
-	r = cr_dedup_claim(writer->dedup, type, id, &here);
+	r = cr_dedup_claim(writer->dedup, type, id, &here, NULL);
 	if (r < 0)
 		return r;
 	if (r == 1) { /* somebody was faster */

@@ -50,11 +50,21 @@ cr_must_check int cr_stream_flush(struct cr_stream *stream);
 cr_must_check int cr_stream_put(struct cr_stream *stream,
 				enum cr_chunk_type type, struct cr_piece bytes,
 				bool apart, struct cr_id *id);
-/* The same, of a chunk whose id is known. */
+/*
+ * The same, of a chunk whose id is known.  0 when it is new; 1 when it is
+ * stored or pending, with where in @where (may be NULL; a zero pack when that
+ * is not known yet).
+ */
 cr_must_check int cr_stream_put_as(struct cr_stream *stream,
 				   enum cr_chunk_type type,
 				   const struct cr_id *id,
-				   struct cr_piece bytes, bool apart);
+				   struct cr_piece bytes, bool apart,
+				   struct cr_hint *where);
+/* Store a copy of a chunk that is known, unless one is on its way. */
+cr_must_check int cr_stream_put_again(struct cr_stream *stream,
+				      enum cr_chunk_type type,
+				      const struct cr_id *id,
+				      struct cr_piece bytes, bool apart);
 
 /*
  * Store a metadata object unless it is known.  Any thread.  @where tells where
@@ -71,6 +81,15 @@ cr_must_check int cr_writer_has(struct cr_writer *writer,
 				enum cr_chunk_type type, const struct cr_id *id,
 				struct cr_hint *where);
 
+/* The same of the newest copy, which takes longer. */
+cr_must_check int cr_writer_newest(struct cr_writer *writer,
+				   enum cr_chunk_type type,
+				   const struct cr_id *id,
+				   struct cr_hint *where);
+/* Raw bytes of the block at @where; 0 when that is not to be found. */
+uint32_t cr_writer_block_len(struct cr_writer *writer, enum cr_chunk_type type,
+			     const struct cr_hint *where);
+
 /*
  * Publish everything: packs padded and durable, index flushed, segments
  * written.  All streams are flushed.  What is stored now survives, and the next
@@ -82,6 +101,7 @@ struct cr_writer_stats {
 	uint64_t bytes_added; /* to the repository, all told */
 	uint64_t chunks_new;
 	uint64_t chunks_known;
+	uint64_t bytes_again; /* of chunks, stored though they were known */
 };
 void cr_writer_get_stats(struct cr_writer *writer, struct cr_writer_stats *ret);
 

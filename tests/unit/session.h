@@ -131,7 +131,8 @@ static inline void looker_init(const struct cr_repo *repo,
 	session_ok(cr_reader_new(repo, index, SESSION_MEMORY, &look->reader));
 	session_ok(cr_snapshots_update(repo, NULL, &look->set));
 	look->view =
-		(struct cr_view){ domain, *cr_keyring_id(repo->keys->ring) };
+		(struct cr_view){ .domain = domain,
+				  .writer = *cr_keyring_id(repo->keys->ring) };
 	if (look->set.count == 0)
 		return;
 	look->snapshot = look->set.snapshot[look->set.count - 1];

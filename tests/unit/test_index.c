@@ -152,7 +152,7 @@ static void a_chunk_is_where_its_pack_has_it(void **state)
 	assert_int_equal(find(index, 105, at), 0);
 }
 
-static void copies_are_found_in_order_of_pack(void **state)
+static void of_copies_the_newest_comes_first(void **state)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index =
 		open_index(CR_INDEX_PRIMARY);
@@ -165,13 +165,15 @@ static void copies_are_found_in_order_of_pack(void **state)
 	b = add(index, 1, 4, 2);
 	c = add(index, 2, 5, 4);
 	assert_int_equal(find(index, 5, at), 3);
-	assert_int_equal(at[0].pack, a);
+	assert_int_equal(at[0].pack, c);
 	assert_int_equal(at[1].pack, b);
 	assert_int_equal(at[1].slot, 1);
-	assert_int_equal(at[2].pack, c);
+	assert_int_equal(at[2].pack, a);
 	assert_true(a < b && b < c);
+	/* Of too many, the oldest stays. */
 	assert_int_equal(cr_index_find(index, &id, at, 2), 2);
-	assert_int_equal(at[1].pack, b);
+	assert_int_equal(at[0].pack, c);
+	assert_int_equal(at[1].pack, a);
 }
 
 static void ids_that_begin_alike_are_both_given(void **state)
@@ -810,7 +812,7 @@ int main(void)
 		/* It forks a primary: before RocksDB has threads. */
 		law(rows_that_are_not_flushed_may_lag),
 		law(a_chunk_is_where_its_pack_has_it),
-		law(copies_are_found_in_order_of_pack),
+		law(of_copies_the_newest_comes_first),
 		law(ids_that_begin_alike_are_both_given),
 		law(of_a_chunk_twice_in_a_pack_the_first_counts),
 		law(the_facts_of_a_pack_are_kept),
