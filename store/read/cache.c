@@ -7,9 +7,13 @@
 
 #include "store/base/error.h"
 
-#define SHARDS_MAX  16
-#define SHARD_BYTES (16u << 20) /* smaller shards would hold too few blocks */
-#define BUCKETS	    1024	/* a shard; a power of two */
+#define SHARDS_MAX 16
+/*
+ * Of a megabyte each, blocks fall on shards unevenly: of small shards some are
+ * full long before the cache is, and what a walk needs next is evicted.
+ */
+#define SHARD_BYTES (32u << 20)
+#define BUCKETS	    1024 /* a shard; a power of two */
 
 enum state { LOADING, READY, FAILED };
 
