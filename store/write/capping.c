@@ -2,10 +2,10 @@
 #include "store/write/capping.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "store/base/buf.h"
 #include "store/base/error.h"
+#include "store/base/io.h"
 #include "store/codec/hash.h"
 
 /* Large, so that few blocks are cut by its ends; and bounded all the same. */
@@ -251,32 +251,14 @@ static uint32_t drop_unused(struct cr_capping *capping, uint32_t *renamed)
 	return n;
 }
 
-/* All @len bytes, or false. */
-static bool read_again(struct cr_capping *capping, int fd, uint64_t offset,
-		       size_t len)
-{
-	size_t got = 0;
-
-	while (got < len) {
-		ssize_t n = pread(fd, capping->chunk + got, len - got,
-				  (off_t)(offset + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		got += (size_t)n;
-	}
-	return true;
-}
-
 static int store_again(struct cr_capping *capping, int fd,
 		       const struct dup *dup)
 {
 	struct cr_piece bytes = { capping->chunk, dup->len };
 	struct cr_id id;
 
-	if (!read_again(capping, fd, dup->offset, dup->len))
+	if (cr_io_pread(fd, capping->chunk, dup->len, dup->offset) !=
+	    (ssize_t)dup->len)
 		return 0;
 	id = cr_chunk_id(&cr_writer_domain(capping->writer)->id_key,
 			 CR_CHUNK_DATA, bytes.bytes, bytes.len);
