@@ -426,6 +426,45 @@ bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date)
 
 /* ---- Listing ---- */
 
+/* Locked: the first snapshot of @source that is shown, at @from or later. */
+static bool next_snapshot(const struct cr_dates *dates, uint32_t source,
+			  int64_t from, struct cr_dates_ask *ask,
+			  struct cr_date_item *ret)
+{
+	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_span *span = cr_dates_span(view, source);
+	size_t i = cr_dates_at_or_after(view, span, from);
+
+	while (i < span->first + span->count && !ask->snapshot &&
+	       !cr_dates_shown(dates, source, i, ask))
+		i++;
+	if (i == span->first + span->count || ask->snapshot)
+		return false;
+	ret->date = (struct cr_date){ .kind = CR_DATE_SNAPSHOT,
+				      .source = source,
+				      .snapshot = view->snapshot[i] };
+	ret->cookie = (uint64_t)(view->snapshot[i]->head.time + COOKIE_BIAS);
+	return true;
+}
+
+/* Locked: the first day at @from or later of which anything is shown. */
+static bool next_day(const struct cr_dates *dates, int64_t from,
+		     struct cr_dates_ask *ask, struct cr_date_item *ret)
+{
+	const struct cr_dates_view *view = &dates->view;
+	size_t i = cr_dates_last_at(view, from, 0);
+
+	while (i < view->lasts && !ask->snapshot &&
+	       !has_day(dates, view->last[i].day, ask))
+		i++;
+	if (i == view->lasts || ask->snapshot)
+		return false;
+	ret->date = (struct cr_date){ .kind = CR_DATE_DAY,
+				      .day = view->last[i].day };
+	ret->cookie = (uint64_t)(view->last[i].day + COOKIE_BIAS);
+	return true;
+}
+
 /*
  * One name of @dir, the first whose cookie is above @after: sources by their
  * number, snapshots by time, days by day, the fixed ones by their place.
@@ -434,10 +473,7 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 			uint64_t after, struct cr_dates_ask *ask,
 			struct cr_date_item *ret)
 {
-	const struct cr_dates_view *view = &dates->view;
 	int64_t from = (int64_t)after - COOKIE_BIAS + 1;
-	const struct cr_dates_span *span;
-	size_t i;
 
 	if (after == 0)
 		from = INT64_MIN;
@@ -446,30 +482,9 @@ static bool next_locked(const struct cr_dates *dates, const struct cr_date *dir,
 		ret->cookie = after + 1;
 		return cr_date_top_at(after, &ret->date);
 	case CR_DATE_SOURCE:
-		span = cr_dates_span(view, dir->source);
-		i = cr_dates_at_or_after(view, span, from);
-		while (i < span->first + span->count && !ask->snapshot &&
-		       !cr_dates_shown(dates, dir->source, i, ask))
-			i++;
-		if (i == span->first + span->count || ask->snapshot)
-			return false;
-		ret->date = (struct cr_date){ .kind = CR_DATE_SNAPSHOT,
-					      .source = dir->source,
-					      .snapshot = view->snapshot[i] };
-		ret->cookie =
-			(uint64_t)(view->snapshot[i]->head.time + COOKIE_BIAS);
-		return true;
+		return next_snapshot(dates, dir->source, from, ask, ret);
 	case CR_DATE_DAYS:
-		i = cr_dates_last_at(view, from, 0);
-		while (i < view->lasts && !ask->snapshot &&
-		       !has_day(dates, view->last[i].day, ask))
-			i++;
-		if (i == view->lasts || ask->snapshot)
-			return false;
-		ret->date = (struct cr_date){ .kind = CR_DATE_DAY,
-					      .day = view->last[i].day };
-		ret->cookie = (uint64_t)(view->last[i].day + COOKIE_BIAS);
-		return true;
+		return next_day(dates, from, ask, ret);
 	case CR_DATE_ASOF:
 		ret->date = (struct cr_date){ .kind = CR_DATE_ASOF_FILE };
 		ret->cookie = 1;
