@@ -12,12 +12,6 @@
 /* From so many rows on a sorted run pays. */
 #define RUN_MIN (1u << 20)
 
-struct row {
-	uint8_t key[CR_ROW_KEY_LEN];
-	uint16_t block; /* below CR_PACK_BLOCKS_MAX */
-	uint16_t slot;	/* below CR_BLOCK_CHUNKS_MAX */
-};
-
 struct pending {
 	struct cr_uid pack;
 	uint32_t number;
@@ -25,7 +19,7 @@ struct pending {
 
 struct cr_bulk {
 	struct cr_kv_batch *batch; /* owned */
-	struct row *row;	   /* owned */
+	struct cr_row *row;	   /* owned */
 	size_t rows, room, rows_max;
 	struct pending *pack; /* owned */
 	size_t packs, packs_room;
@@ -35,7 +29,7 @@ struct cr_bulk {
 int cr_bulk_new(const struct cr_kv *kv, size_t bytes, struct cr_bulk **ret)
 {
 	struct cr_bulk *bulk = calloc(1, sizeof(*bulk));
-	size_t rows = bytes / (2 * sizeof(struct row)); /* qsort copies */
+	size_t rows = bytes / (2 * sizeof(struct cr_row)); /* qsort copies */
 	int r;
 
 	if (!bulk)
@@ -87,19 +81,14 @@ static int grow(void *array, size_t count, size_t *room, size_t size,
 int cr_bulk_add_row(struct cr_bulk *bulk, const struct cr_id *id,
 		    const struct cr_location *at)
 {
-	struct row *row;
 	int r;
 
 	assert(!cr_bulk_full(bulk));
-	assert(at->block <= UINT16_MAX && at->slot <= UINT16_MAX);
-	r = grow(&bulk->row, bulk->rows, &bulk->room, sizeof(*row),
+	r = grow(&bulk->row, bulk->rows, &bulk->room, sizeof(*bulk->row),
 		 bulk->rows_max);
 	if (r < 0)
 		return r;
-	row = &bulk->row[bulk->rows++];
-	(void)cr_row_key(id, at->pack, row->key);
-	row->block = (uint16_t)at->block;
-	row->slot = (uint16_t)at->slot;
+	cr_row_set(&bulk->row[bulk->rows++], id, at);
 	return 0;
 }
 
@@ -134,39 +123,6 @@ struct cr_kv_batch *cr_bulk_batch(struct cr_bulk *bulk)
 	return bulk->batch;
 }
 
-/* By key; of one chunk twice in a pack the first place comes first. */
-static int compare(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-	int r = memcmp(x->key, y->key, sizeof(x->key));
-
-	if (r == 0)
-		r = (x->block > y->block) - (x->block < y->block);
-	return r != 0 ? r : (x->slot > y->slot) - (x->slot < y->slot);
-}
-
-/* Call @add for every row, each key once. */
-static int each_row(const struct cr_bulk *bulk,
-		    int (*add)(void *arg, struct cr_piece key,
-			       struct cr_piece value),
-		    void *arg)
-{
-	for (size_t i = 0; i < bulk->rows; i++) {
-		const struct row *row = &bulk->row[i];
-		uint8_t value[CR_ROW_VALUE_MAX];
-		int r;
-
-		if (i > 0 &&
-		    memcmp(row[-1].key, row->key, sizeof(row->key)) == 0)
-			continue;
-		r = add(arg, (struct cr_piece)CR_PIECE(&row->key),
-			cr_row_value(row->block, row->slot, value));
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int add_to_run(void *arg, struct cr_piece key, struct cr_piece value)
 {
 	return cr_kv_run_add(arg, key, value);
@@ -178,7 +134,7 @@ static int write_run(struct cr_bulk *bulk, struct cr_kv *kv)
 	int r = cr_kv_run_begin(kv, CR_FAMILY_CHUNKS, &run);
 
 	if (r == 0)
-		r = each_row(bulk, add_to_run, run);
+		r = cr_rows_each(bulk->row, bulk->rows, add_to_run, run);
 	if (r == 0)
 		r = cr_kv_run_commit(cr_take(run));
 	bulk->ran = true;
@@ -208,7 +164,7 @@ static int write_batches(struct cr_bulk *bulk, struct cr_kv *kv)
 
 	w.batch = batch;
 	if (r == 0)
-		r = each_row(bulk, add_to_batch, &w);
+		r = cr_rows_each(bulk->row, bulk->rows, add_to_batch, &w);
 	return r == 0 ? cr_kv_write(kv, batch) : r;
 }
 
@@ -217,7 +173,7 @@ int cr_bulk_commit(struct cr_bulk *bulk, struct cr_kv *kv)
 	int r = 0;
 
 	if (bulk->rows > 0) {
-		qsort(bulk->row, bulk->rows, sizeof(*bulk->row), compare);
+		cr_rows_sort(bulk->row, bulk->rows);
 		if (bulk->ran ||
 		    bulk->rows >= cr_min((size_t)RUN_MIN, bulk->rows_max))
 			r = write_run(bulk, kv);

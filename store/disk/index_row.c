@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/disk/index_row.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/base/cursor.h"
@@ -101,6 +102,48 @@ bool cr_row_decode(struct cr_piece key, struct cr_piece value,
 	at.pack = cr_number_of((const uint8_t *)key.bytes + CR_PREFIX_LEN);
 	*ret = at;
 	return true;
+}
+
+void cr_row_set(struct cr_row *row, const struct cr_id *id,
+		const struct cr_location *at)
+{
+	assert(at->block <= UINT16_MAX && at->slot <= UINT16_MAX);
+	(void)cr_row_key(id, at->pack, row->key);
+	row->block = (uint16_t)at->block;
+	row->slot = (uint16_t)at->slot;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct cr_row *x = a, *y = b;
+	int r = memcmp(x->key, y->key, sizeof(x->key));
+
+	if (r == 0)
+		r = (x->block > y->block) - (x->block < y->block);
+	return r != 0 ? r : (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+void cr_rows_sort(struct cr_row *row, size_t n)
+{
+	if (n > 0)
+		qsort(row, n, sizeof(*row), compare);
+}
+
+int cr_rows_each(const struct cr_row *row, size_t n, cr_row_fn fn, void *arg)
+{
+	for (size_t i = 0; i < n; i++, row++) {
+		uint8_t value[CR_ROW_VALUE_MAX];
+		int r;
+
+		if (i > 0 &&
+		    memcmp(row[-1].key, row->key, sizeof(row->key)) == 0)
+			continue;
+		r = fn(arg, (struct cr_piece)CR_PIECE(&row->key),
+		       cr_row_value(row->block, row->slot, value));
+		if (r != 0)
+			return r;
+	}
+	return 0;
 }
 
 enum { IN_SEGMENT = 1, OPAQUE = 2 };

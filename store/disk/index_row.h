@@ -60,6 +60,29 @@ struct cr_piece cr_row_value(uint32_t block, uint32_t slot,
 bool cr_row_decode(struct cr_piece key, struct cr_piece value,
 		   struct cr_location *ret);
 
+/* A row of the chunks, to be sorted. */
+struct cr_row {
+	uint8_t key[CR_ROW_KEY_LEN];
+	uint16_t block; /* below CR_PACK_BLOCKS_MAX */
+	uint16_t slot;	/* below CR_BLOCK_CHUNKS_MAX */
+};
+
+void cr_row_set(struct cr_row *row, const struct cr_id *id,
+		const struct cr_location *at);
+/*
+ * Put @n rows into the order of their keys; of a chunk twice in a pack the
+ * first place comes first.
+ */
+void cr_rows_sort(struct cr_row *row, size_t n);
+
+typedef int (*cr_row_fn)(void *arg, struct cr_piece key, struct cr_piece value);
+
+/*
+ * Call @fn for sorted rows, each key once, with its first place.  Anything but
+ * 0 from @fn ends that and is returned.
+ */
+int cr_rows_each(const struct cr_row *row, size_t n, cr_row_fn fn, void *arg);
+
 struct cr_piece cr_pack_facts_encode(const struct cr_pack_facts *facts,
 				     uint8_t out[CR_PACK_FACTS_LEN]);
 /* -CR_EINDEX. */
