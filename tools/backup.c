@@ -13,6 +13,7 @@
 
 #include "store/base/error.h"
 #include "store/base/escape.h"
+#include "store/base/heap.h"
 #include "store/base/hex.h"
 #include "store/base/log.h"
 #include "store/disk/index_sync.h"
@@ -22,6 +23,9 @@
 #include "tools/backup_pipe.h"
 #include "tools/progress.h"
 #include "tools/session.h"
+
+/* What two workers need, about: two blocks, their codes and what is read. */
+#define HEAP_BYTES (32u << 20)
 
 /* Set by SIGINT and SIGTERM: what a handler may do. */
 static atomic_bool stopped;
@@ -561,6 +565,7 @@ int cr_backup(struct cr_context *ctx, const struct cr_backup_options *options)
 						       .opt = options };
 	int r;
 
+	cr_heap_prepare(HEAP_BYTES);
 	catch_signals();
 	allow_depth();
 	r = choose_source(&b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * heap.h - a heap for a process that runs for months and keeps what it is
- * given.
+ * heap.h - a heap for a process that keeps what it is given: one that runs for
+ * months, or that needs much soon.
  *
  * glibc's arenas of threads grow by pages, each of which costs a fault, and
  * in a virtual machine a fault costs more than what is done with the page.  One
@@ -10,8 +10,8 @@
  * huge pages; where the kernel gives those only to whoever asks, they are asked
  * for.  That takes address space in advance, no memory.
  */
-#ifndef FS_HEAP_H
-#define FS_HEAP_H
+#ifndef STORE_BASE_HEAP_H
+#define STORE_BASE_HEAP_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fs/heap.h"
+#include "store/base/heap.h"
 
 #include <malloc.h>
 #include <stdint.h>
