@@ -15,8 +15,13 @@
 /* RocksDB wants a family of this name; it stays empty. */
 #define DEFAULT_FAMILY "default"
 
-/* Above this much in the log a flush writes tables, so that opening is fast. */
-#define LOG_MAX (1u << 20)
+/*
+ * Above this much in the log a flush writes tables, so that opening is fast; at
+ * the end less is too much: 64 KiB are put into memory anew in 4 ms by each who
+ * opens it, and probing is opening, too.
+ */
+#define LOG_MAX	 (1u << 20)
+#define LOG_LEFT (64u << 10)
 
 struct cr_kv_batch {
 	const struct cr_kv *kv;	     /* borrowed */
@@ -343,10 +348,28 @@ int cr_kv_open(const char *path, const struct cr_kv_options *opt,
 	return 0;
 }
 
+static int write_tables(struct cr_kv *kv)
+{
+	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < kv->families; i++) {
+		char *error = NULL;
+
+		rocksdb_flush_cf(kv->db, options, kv->handle[i + 1], &error);
+		r = cr_kv_check(kv->path, error);
+	}
+	rocksdb_flushoptions_destroy(options);
+	return r;
+}
+
 void cr_kv_close(struct cr_kv *kv)
 {
 	if (!kv)
 		return;
+	/* If that fails the log still has it all. */
+	if (kv->logged >= LOG_LEFT)
+		(void)!write_tables(kv);
 	/* Handles first: closing asserts that none is left. */
 	for (size_t i = 0; kv->db && i <= kv->families; i++)
 		rocksdb_column_family_handle_destroy(kv->handle[i]);
@@ -502,21 +525,6 @@ int cr_kv_write(struct cr_kv *kv, struct cr_kv_batch *batch)
 	rocksdb_writebatch_clear(batch->batch);
 	kv->logged += len;
 	return cr_kv_check(kv->path, error);
-}
-
-static int write_tables(struct cr_kv *kv)
-{
-	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < kv->families; i++) {
-		char *error = NULL;
-
-		rocksdb_flush_cf(kv->db, options, kv->handle[i + 1], &error);
-		r = cr_kv_check(kv->path, error);
-	}
-	rocksdb_flushoptions_destroy(options);
-	return r;
 }
 
 int cr_kv_flush(struct cr_kv *kv)

@@ -56,6 +56,7 @@ struct cr_kv_options {
  */
 cr_must_check int cr_kv_open(const char *path, const struct cr_kv_options *opt,
 			     struct cr_kv **ret);
+/* What a primary wrote is in tables by then, or in a log that is soon read. */
 void cr_kv_close(struct cr_kv *kv);
 
 /* Replace @out by the value.  -ENOENT without a sentence; -CR_EINDEX. */

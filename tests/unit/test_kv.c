@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 #include "store/base/error.h"
 #include "store/disk/kv_probe.h"
@@ -318,6 +320,54 @@ static void a_secondary_sees_what_was_flushed_and_writes_nothing(void **state)
 	assert_int_equal(cr_kv_sequence(second), cr_kv_sequence(kv));
 }
 
+/* Bytes in the logs of the database that was put @rows of 1 KiB into. */
+static size_t log_after(const char *name, size_t rows)
+{
+	const struct cr_kv_options opt = { families, CR_ARRAY_LEN(families),
+					   CR_KV_PRIMARY, 4 << 20 };
+	const char *path = folder_path(&folder, name).text;
+	char value[1025] = "", key[32];
+	struct cr_kv *kv = NULL;
+	struct dirent *entry;
+	size_t bytes = 0;
+	struct stat st;
+	DIR *dir;
+
+	memset(value, 'v', sizeof(value) - 1);
+	assert_int_equal(cr_kv_open(path, &opt, &kv), 0);
+	for (size_t i = 0; i < rows; i++) {
+		(void)snprintf(key, sizeof(key), "aaaa%zu", i);
+		put(kv, ROWS, key, value);
+	}
+	assert_int_equal(cr_kv_flush(kv), 0);
+	cr_kv_close(cr_take(kv));
+	dir = opendir(folder_path(&folder, name).text);
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		const char *dot = strrchr(entry->d_name, '.');
+
+		if (!dot || strcmp(dot, ".log") != 0)
+			continue;
+		assert_int_equal(fstatat(dirfd(dir), entry->d_name, &st, 0), 0);
+		bytes += (size_t)st.st_size;
+	}
+	assert_int_equal(closedir(dir), 0);
+	return bytes;
+}
+
+static void a_long_log_is_not_left_behind(void **state)
+{
+	struct cr_kv *kv;
+
+	(void)state;
+	assert_int_equal(log_after("db", 100), 0);
+	kv = open_ok(CR_KV_SECONDARY);
+	assert_each(kv, ROWS, "aaaa1000", "");
+	assert_int_equal(cr_kv_sequence(kv), 100);
+	cr_kv_close(kv);
+	assert_in_range(log_after("short", 10), 10 << 10, 12 << 10);
+}
+
 static void without_current_it_is_not_begun_anew(void **state)
 {
 	struct cr_kv *kv = open_ok(CR_KV_PRIMARY);
@@ -515,6 +565,7 @@ int main(void)
 		law(there_is_one_primary),
 		law(readers_do_not_make_one),
 		law(a_secondary_sees_what_was_flushed_and_writes_nothing),
+		law(a_long_log_is_not_left_behind),
 		law(without_current_it_is_not_begun_anew),
 		law(a_folder_that_cannot_be_made_is_an_error),
 		law(a_run_goes_in_whole_and_over_what_was),
