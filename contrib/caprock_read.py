@@ -773,7 +773,7 @@ class Entry:
         self.major, self.minor, self.ref, self.inline = None, None, None, None
         if self.type == FILE:
             self.content = cur.u8(0, 4, "a file's content")
-            self.klass = cur.u8(1, 4, "a class") if self.content > 1 else None
+            self.klass = cur.u8(1, 5, "a class") if self.content > 1 else None
         elif self.type == DIRECTORY:
             self.content = cur.u8(0, 2, "a directory's content")
         elif self.type == SYMLINK:

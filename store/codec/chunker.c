@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "store/base/cursor.h"
+#include "store/codec/pages.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -30,12 +31,14 @@ void cr_gear_init(struct cr_gear *gear, const struct cr_key *chunker_key)
 
 unsigned int cr_class_bits(enum cr_size_class size_class)
 {
-	return size_class == CR_CLASS_4K ? 12 : 13 + (unsigned int)size_class;
+	return size_class >= CR_CLASS_4K ? 12 : 13 + (unsigned int)size_class;
 }
 
 size_t cr_class_max(enum cr_size_class size_class)
 {
-	return (size_t)4 << cr_class_bits(size_class);
+	return size_class == CR_CLASS_PAGES
+		       ? CR_PAGE_LEN
+		       : (size_t)4 << cr_class_bits(size_class);
 }
 
 /*
@@ -70,8 +73,9 @@ static size_t scan(const uint64_t table[256], const uint8_t *b, size_t from,
 	return to;
 }
 
-size_t cr_chunk_cut(const struct cr_gear *gear, enum cr_size_class size_class,
-		    const uint8_t *bytes, size_t len)
+static size_t cut_by_content(const struct cr_gear *gear,
+			     enum cr_size_class size_class,
+			     const uint8_t *bytes, size_t len)
 {
 	const unsigned int bits = cr_class_bits(size_class);
 	const size_t avg = (size_t)1 << bits, min = avg / 4;
@@ -94,6 +98,15 @@ size_t cr_chunk_cut(const struct cr_gear *gear, enum cr_size_class size_class,
 	return i + 1;
 }
 
+size_t cr_chunk_cut(const struct cr_gear *gear, enum cr_size_class size_class,
+		    const uint8_t *bytes, size_t len, uint64_t offset)
+{
+	if (size_class == CR_CLASS_PAGES)
+		return cr_min(len,
+			      CR_PAGE_LEN - (size_t)(offset % CR_PAGE_LEN));
+	return cut_by_content(gear, size_class, bytes, len);
+}
+
 bool cr_bytes_random(const uint8_t *bytes, size_t len)
 {
 	uint64_t count[256] = { 0 }, squares = 0;
@@ -107,10 +120,12 @@ bool cr_bytes_random(const uint8_t *bytes, size_t len)
 	return 256 * squares * 20 <= 21 * (uint64_t)len * len;
 }
 
-bool cr_class_incompressible(
+enum cr_form cr_class_form(
 	const uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN])
 {
-	return cr_bytes_random(samples, CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN);
+	if (cr_bytes_random(samples, CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN))
+		return CR_FORM_RANDOM;
+	return cr_pages_head(samples) ? CR_FORM_PAGES : CR_FORM_PLAIN;
 }
 
 uint64_t cr_class_sample_offset(uint64_t size, unsigned int k)
@@ -134,11 +149,21 @@ static bool keeps(uint64_t size, enum cr_size_class previous)
 	return previous == CR_CLASS_32K && size >= 32 * GIB;
 }
 
-enum cr_size_class cr_class_of(uint64_t size, bool incompressible,
+/* Of class 5 a file may be from half the least size to twice the greatest. */
+static bool by_pages(uint64_t size, enum cr_size_class previous)
+{
+	if (previous == CR_CLASS_PAGES)
+		return size >= MIB / 2 && size <= 8 * GIB;
+	return size >= MIB && size < 4 * GIB;
+}
+
+enum cr_size_class cr_class_of(uint64_t size, enum cr_form form,
 			       enum cr_size_class previous)
 {
-	if (size >= CR_CLASS_SAMPLE_MIN && incompressible)
+	if (form == CR_FORM_RANDOM && size >= CR_CLASS_SAMPLE_MIN)
 		return CR_CLASS_64K;
+	if (form == CR_FORM_PAGES && by_pages(size, previous))
+		return CR_CLASS_PAGES;
 	if (keeps(size, previous))
 		return previous;
 	if (size >= 64 * GIB)

@@ -58,12 +58,14 @@
 #define CR_CLASS_SAMPLE_MIN 262144u
 #define CR_CLASS_SAMPLES    64
 #define CR_CLASS_SAMPLE_LEN 1024
+#define CR_PAGE_LEN	    4096u
 
 enum cr_size_class {
 	CR_CLASS_16K = 1,
 	CR_CLASS_32K = 2,
 	CR_CLASS_64K = 3,
 	CR_CLASS_4K = 4,
+	CR_CLASS_PAGES = 5, /* the greatest */
 };
 
 enum cr_chunk_type {

@@ -213,7 +213,7 @@ static const char *file_read(struct cr_cursor *cur, struct cr_entry *e)
 	if (e->content == CR_CONTENT_INLINE)
 		return NULL;
 	e->size_class = cr_cursor_u8(cur);
-	if (e->size_class == 0 || e->size_class > CR_CLASS_4K)
+	if (e->size_class == 0 || e->size_class > CR_CLASS_PAGES)
 		return cur->overrun ? cut_short : "unknown class";
 	return NULL;
 }

@@ -249,7 +249,8 @@ static int ingest_run(struct job *job, uint64_t offset, uint64_t end)
 			return 0;
 		len = cr_chunk_cut(&job->ing->gear, job->size_class,
 				   job->ing->buffer + job->start,
-				   job->end - job->start);
+				   job->end - job->start,
+				   job->read_at - (job->end - job->start));
 		r = add_chunk(job, len);
 		if (r < 0)
 			return r;
@@ -347,21 +348,21 @@ static int ingest_tiny(struct job *job)
 	return 0;
 }
 
-static bool incompressible(struct job *job)
+static enum cr_form form_of(struct job *job)
 {
 	uint8_t *samples = job->ing->samples;
 
 	if (job->size < CR_CLASS_SAMPLE_MIN)
-		return false;
+		return CR_FORM_PLAIN;
 	for (unsigned int k = 0; k < CR_CLASS_SAMPLES; k++) {
 		ssize_t n = pread(job->fd, samples + k * CR_CLASS_SAMPLE_LEN,
 				  CR_CLASS_SAMPLE_LEN,
 				  (off_t)cr_class_sample_offset(job->size, k));
 
 		if (n != CR_CLASS_SAMPLE_LEN)
-			return false; /* the reading proper will say why */
+			return CR_FORM_PLAIN; /* reading will say why */
 	}
-	return cr_class_incompressible(samples);
+	return cr_class_form(samples);
 }
 
 /* A large file is to stay quick to read. */
@@ -395,9 +396,8 @@ static int ingest(struct job *job, uint8_t previous)
 	if (job->seekable && !sparse && job->size <= CR_INLINE_MAX)
 		return ingest_tiny(job);
 	job->size_class =
-		!job->seekable
-			? CR_CLASS_16K
-			: cr_class_of(job->size, incompressible(job), previous);
+		!job->seekable ? CR_CLASS_16K
+			       : cr_class_of(job->size, form_of(job), previous);
 	job->ret->size_class = (uint8_t)job->size_class;
 	r = begin_capping(job);
 	if (r == 0)

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import sqlite3
 import stat
 
 import pytest
@@ -43,13 +44,51 @@ def test_it_reads_the_class_of_great_files(repo, tree):
     harness.write(tree / 'great', text)
     harness.write(tree / 'greatest below', text[:-1])
     repo.backup(tree)
-    rows = {name_of(json.loads(line)): json.loads(line)
-            for line in repo.read('dump', 'latest').out.splitlines()}
+    rows = dumped(repo)
     assert rows[b'great']['class'] == 4
     assert rows[b'greatest below']['class'] == 1
     assert repo.read('check').err == ''
     repo.read('extract', 'latest', repo.folder / 'out')
     compare.assert_equal(tree, repo.folder / 'out', ctime=False)
+
+
+@pytest.mark.main
+def test_it_reads_databases_stored_by_pages(repo, tree):
+    """Of a changed row a page is stored, and the list of pages."""
+    base = visits(tree / 'visits.db')
+    repo.backup(tree)
+    before = repo.size('packs/data')
+    with base:
+        base.execute('UPDATE visit SET note = ? WHERE id = 1500', ('x' * 600,))
+    base.close()
+    repo.backup(tree)
+    assert dumped(repo)[b'visits.db']['class'] == 5
+    # Two pages, sealed, in a pack of their own.
+    assert before > 900_000 and repo.size('packs/data') - before < 16_384
+    assert repo.read('check').err == ''
+    repo.read('extract', 'latest', repo.folder / 'out')
+    compare.assert_equal(tree, repo.folder / 'out', ctime=False)
+    repo.restore('latest', repo.folder / 'restored')
+    compare.assert_equal(tree, repo.folder / 'restored', ctime=False)
+
+
+@pytest.mark.main
+def test_pages_are_those_of_the_file_wherever_data_begins(tmp_path):
+    """Where blocks are shorter than pages, a hole ends within a page."""
+    with harness.ext4_at(tmp_path, '64M', ('-b', '1024')) as disk:
+        repo = harness.Repo(tmp_path / 'r').init()
+        visits(disk / 'visits.db').close()
+        repo.backup(disk)
+        before = repo.size('packs/data')
+        harness.sh('fallocate', '--punch-hole', '--offset', 400 << 10,
+                   '--length', 1 << 10, disk / 'visits.db')
+        repo.backup(disk)
+        row = dumped(repo)[b'visits.db']
+        assert (row['class'], row['size'] - row['data_bytes']) == (5, 1 << 10)
+        assert repo.size('packs/data') - before < 16_384
+        repo.read('extract', 'latest', repo.folder / 'out')
+        assert (hash_of(repo.folder / 'out/visits.db') ==
+                hash_of(disk / 'visits.db'))
 
 
 def test_it_extracts_the_evil_tree(ext4, tmp_path):
@@ -61,6 +100,23 @@ def test_it_extracts_the_evil_tree(ext4, tmp_path):
     done = repo.read('extract', 'latest', ext4 / 'out')
     assert done.err == ''
     compare.assert_equal(top, ext4 / 'out', ctime=False)
+
+
+def visits(path):
+    """A new database of 2 MB."""
+    base = sqlite3.connect(path)
+    with base:
+        base.execute('CREATE TABLE visit (id INTEGER PRIMARY KEY, note TEXT)')
+        base.executemany(
+            'INSERT INTO visit VALUES (?, ?)',
+            ((row, harness.noise(row, 300).hex()) for row in range(3000)))
+    return base
+
+
+def dumped(repo):
+    """The rows of the latest snapshot, by name."""
+    rows = map(json.loads, repo.read('dump', 'latest').out.splitlines())
+    return {name_of(row): row for row in rows}
 
 
 def name_of(row):

@@ -3,6 +3,7 @@
 
 #include "store/base/secret.h"
 #include "store/codec/chunker.h"
+#include "store/codec/pages.h"
 
 #define KIB ((size_t)1024)
 #define MIB (1024 * KIB)
@@ -97,7 +98,7 @@ static void cuts_are_where_the_format_says(void **state)
 
 			while (s < len) {
 				size_t cut = cr_chunk_cut(&gear, classes[c],
-							  run + s, len - s);
+							  run + s, len - s, s);
 
 				assert_int_equal(cut,
 						 naive_cut(&gear, classes[c],
@@ -127,7 +128,7 @@ static void short_run_ends_with_its_last_byte(void **state)
 		 */
 		cr_cleanup(cr_freep) uint8_t *run = some_bytes(&rnd, len, 1);
 
-		assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K, run, len),
+		assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K, run, len, 0),
 				 cr_min(len, 64 * KIB));
 	}
 }
@@ -155,7 +156,7 @@ static void cut_may_fall_at_the_least_length(void **state)
 				naive_cut(&gear, CR_CLASS_16K, run, LEN, s);
 
 			assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_16K,
-						      run + s, LEN - s),
+						      run + s, LEN - s, s),
 					 want);
 			assert_true(n < MIN ? want > n : want <= n);
 		}
@@ -180,8 +181,9 @@ static void cuts_do_not_depend_on_what_lies_before(void **state)
 		while (a != b && a < LEN && b < LEN) {
 			size_t *behind = a < b ? &a : &b;
 
-			*behind += cr_chunk_cut(&gear, CR_CLASS_16K,
-						run + *behind, LEN - *behind);
+			*behind +=
+				cr_chunk_cut(&gear, CR_CLASS_16K, run + *behind,
+					     LEN - *behind, *behind);
 		}
 		assert_int_equal(a, b);
 		assert_true(a < LEN / 2);
@@ -204,7 +206,7 @@ static void lengths_keep_their_bounds_and_mean(void **state)
 		assert_int_equal(cr_class_max(classes[c]), 4 * avg);
 		for (size_t s = 0; s < LEN; chunks++) {
 			size_t cut = cr_chunk_cut(&gear, classes[c], run + s,
-						  LEN - s);
+						  LEN - s, s);
 
 			assert_true(cut <= 4 * avg);
 			assert_true(cut >= avg / 4 || s + cut == LEN);
@@ -235,9 +237,42 @@ static void known_data_has_known_cuts(void **state)
 		size_t s = 0;
 
 		for (size_t i = 0; i < CR_ARRAY_LEN(known[c]); i++) {
-			s += cr_chunk_cut(&gear, classes[c], run + s, MIB - s);
+			s += cr_chunk_cut(&gear, classes[c], run + s, MIB - s,
+					  s);
 			assert_int_equal(s, known[c][i]);
 		}
+	}
+}
+
+static void pages_end_at_multiples_in_the_file(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t offset;
+		size_t len, want;
+	} cases[] = {
+		{ "the first", 0, 10000, 4096 },
+		{ "the only one", 0, 4096, 4096 },
+		{ "a short last one", 8192, 4095, 4095 },
+		{ "a byte more", 4096, 4097, 4096 },
+		{ "a run that begins in a page", 1, 10000, 4095 },
+		{ "a byte before the end of one", 4095, 10000, 1 },
+		{ "a run within a page", 4000, 50, 50 },
+		{ "a run to the end of one", 4000, 96, 96 },
+		{ "beyond 4 GiB", (UINT64_C(1) << 40) + 100, 10000, 3996 },
+	};
+	cr_cleanup(cr_freep) uint8_t *run = calloc(1, 10000);
+	struct cr_gear gear;
+
+	(void)state;
+	assert_non_null(run);
+	test_gear(&gear);
+	assert_int_equal(cr_class_max(CR_CLASS_PAGES), 4096);
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		unit_case(cases[i].what);
+		assert_int_equal(cr_chunk_cut(&gear, CR_CLASS_PAGES, run,
+					      cases[i].len, cases[i].offset),
+				 cases[i].want);
 	}
 }
 
@@ -246,42 +281,57 @@ static void class_follows_size_and_history(void **state)
 	static const struct {
 		const char *what;
 		uint64_t size;
-		bool incompressible;
+		enum cr_form form;
 		unsigned int previous, want;
 	} cases[] = {
-		{ "small", 1, false, 0, 1 },
-		{ "dense but small", 262143, true, 0, 1 },
-		{ "dense", 262144, true, 0, 3 },
-		{ "dense and great", 9 * GIB, true, 0, 3 },
-		{ "dense now, not before", 262144, true, 1, 3 },
-		{ "dense before, not now", 262144, false, 3, 1 },
-		{ "dense before, greater now", 16 * MIB, false, 3, 4 },
-		{ "dense before, great now", 64 * GIB, false, 3, 2 },
-		{ "below 16 MiB", 16 * MIB - 1, false, 0, 1 },
-		{ "16 MiB", 16 * MIB, false, 0, 4 },
-		{ "below 4 GiB", 4 * GIB - 1, false, 0, 4 },
-		{ "4 GiB", 4 * GIB, false, 0, 1 },
-		{ "below 64 GiB", 64 * GIB - 1, false, 0, 1 },
-		{ "64 GiB", 64 * GIB, false, 0, 2 },
-		{ "grew to 32 MiB", 32 * MIB, false, 1, 1 },
-		{ "grew beyond 32 MiB", 32 * MIB + 1, false, 1, 4 },
-		{ "shrank to 8 MiB", 8 * MIB, false, 4, 4 },
-		{ "shrank below 8 MiB", 8 * MIB - 1, false, 4, 1 },
-		{ "grew to 8 GiB", 8 * GIB, false, 4, 4 },
-		{ "grew beyond 8 GiB", 8 * GIB + 1, false, 4, 1 },
-		{ "shrank to 2 GiB", 2 * GIB, false, 1, 1 },
-		{ "shrank below 2 GiB", 2 * GIB - 1, false, 1, 4 },
-		{ "grew to 128 GiB", 128 * GIB, false, 1, 1 },
-		{ "grew beyond 128 GiB", 128 * GIB + 1, false, 1, 2 },
-		{ "shrank to 32 GiB", 32 * GIB, false, 2, 2 },
-		{ "shrank below 32 GiB", 32 * GIB - 1, false, 2, 1 },
+		{ "small", 1, CR_FORM_PLAIN, 0, 1 },
+		{ "dense but small", 262143, CR_FORM_RANDOM, 0, 1 },
+		{ "dense", 262144, CR_FORM_RANDOM, 0, 3 },
+		{ "dense and great", 9 * GIB, CR_FORM_RANDOM, 0, 3 },
+		{ "dense now, not before", 262144, CR_FORM_RANDOM, 1, 3 },
+		{ "dense before, not now", 262144, CR_FORM_PLAIN, 3, 1 },
+		{ "dense before, greater now", 16 * MIB, CR_FORM_PLAIN, 3, 4 },
+		{ "dense before, great now", 64 * GIB, CR_FORM_PLAIN, 3, 2 },
+		{ "below 16 MiB", 16 * MIB - 1, CR_FORM_PLAIN, 0, 1 },
+		{ "16 MiB", 16 * MIB, CR_FORM_PLAIN, 0, 4 },
+		{ "below 4 GiB", 4 * GIB - 1, CR_FORM_PLAIN, 0, 4 },
+		{ "4 GiB", 4 * GIB, CR_FORM_PLAIN, 0, 1 },
+		{ "below 64 GiB", 64 * GIB - 1, CR_FORM_PLAIN, 0, 1 },
+		{ "64 GiB", 64 * GIB, CR_FORM_PLAIN, 0, 2 },
+		{ "grew to 32 MiB", 32 * MIB, CR_FORM_PLAIN, 1, 1 },
+		{ "grew beyond 32 MiB", 32 * MIB + 1, CR_FORM_PLAIN, 1, 4 },
+		{ "shrank to 8 MiB", 8 * MIB, CR_FORM_PLAIN, 4, 4 },
+		{ "shrank below 8 MiB", 8 * MIB - 1, CR_FORM_PLAIN, 4, 1 },
+		{ "grew to 8 GiB", 8 * GIB, CR_FORM_PLAIN, 4, 4 },
+		{ "grew beyond 8 GiB", 8 * GIB + 1, CR_FORM_PLAIN, 4, 1 },
+		{ "shrank to 2 GiB", 2 * GIB, CR_FORM_PLAIN, 1, 1 },
+		{ "shrank below 2 GiB", 2 * GIB - 1, CR_FORM_PLAIN, 1, 4 },
+		{ "grew to 128 GiB", 128 * GIB, CR_FORM_PLAIN, 1, 1 },
+		{ "grew beyond 128 GiB", 128 * GIB + 1, CR_FORM_PLAIN, 1, 2 },
+		{ "shrank to 32 GiB", 32 * GIB, CR_FORM_PLAIN, 2, 2 },
+		{ "shrank below 32 GiB", 32 * GIB - 1, CR_FORM_PLAIN, 2, 1 },
+		{ "pages below 1 MiB", 1 * MIB - 1, CR_FORM_PAGES, 0, 1 },
+		{ "pages of 1 MiB", 1 * MIB, CR_FORM_PAGES, 0, 5 },
+		{ "pages below 4 GiB", 4 * GIB - 1, CR_FORM_PAGES, 0, 5 },
+		{ "pages of 4 GiB", 4 * GIB, CR_FORM_PAGES, 0, 1 },
+		{ "pages shrank to 512 KiB", 512 * KIB, CR_FORM_PAGES, 5, 5 },
+		{ "pages shrank below 512 KiB", 512 * KIB - 1, CR_FORM_PAGES, 5,
+		  1 },
+		{ "pages grew to 8 GiB", 8 * GIB, CR_FORM_PAGES, 5, 5 },
+		{ "pages grew beyond 8 GiB", 8 * GIB + 1, CR_FORM_PAGES, 5, 1 },
+		{ "pages not seen before, small", 16 * MIB, CR_FORM_PAGES, 1,
+		  5 },
+		{ "pages not seen before", 16 * MIB, CR_FORM_PAGES, 4, 5 },
+		{ "pages no more", 16 * MIB, CR_FORM_PLAIN, 5, 4 },
+		{ "pages no more, small", 8 * MIB, CR_FORM_PLAIN, 5, 1 },
+		{ "pages that became dense", 1 * MIB, CR_FORM_RANDOM, 5, 3 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
 		unit_case(cases[i].what);
 		assert_int_equal(
-			cr_class_of(cases[i].size, cases[i].incompressible,
+			cr_class_of(cases[i].size, cases[i].form,
 				    (enum cr_size_class)cases[i].previous),
 			cases[i].want);
 	}
@@ -324,20 +374,20 @@ static void samples_are_dense_up_to_a_twentieth_over(void **state)
 	static const struct {
 		const char *what;
 		unsigned int d[10];
-		bool want;
+		enum cr_form want;
 	} cases[] = {
-		{ "flat", { 0 }, true },
+		{ "flat", { 0 }, CR_FORM_RANDOM },
 		{ "17,616,076",
 		  { 256, 256, 256, 256, 256, 256, 161, 17, 2 },
-		  true },
+		  CR_FORM_RANDOM },
 		{ "17,616,078",
 		  { 256, 256, 256, 256, 256, 256, 161, 17, 2, 1 },
-		  false },
+		  CR_FORM_PLAIN },
 	};
 	static uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN];
 
 	(void)state;
-	assert_false(cr_class_incompressible(samples)); /* all zero */
+	assert_int_equal(cr_class_form(samples), CR_FORM_PLAIN); /* zeros */
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
 		uint8_t *at = samples;
 
@@ -350,9 +400,69 @@ static void samples_are_dense_up_to_a_twentieth_over(void **state)
 			at += n;
 		}
 		assert_int_equal(at - samples, sizeof(samples));
-		assert_int_equal(cr_class_incompressible(samples),
-				 cases[i].want);
+		assert_int_equal(cr_class_form(samples), cases[i].want);
 	}
+}
+
+/* The beginning of a database, with pages of 4,096 bytes. */
+static void put_header(uint8_t *at)
+{
+	static const uint8_t header[] = "SQLite format 3\0"
+					"\x10\0\1\1\0@  ";
+
+	memcpy(at, header, 24);
+}
+
+static void a_database_is_told_by_its_header(void **state)
+{
+	static const struct {
+		const char *what;
+		size_t at;
+		uint8_t byte[2];
+		bool want;
+	} cases[] = {
+		{ "as it is", 0, { 'S', 'Q' }, true },
+		{ "another magic", 0, { 's', 'Q' }, false },
+		{ "version 4", 14, { '4', 0 }, false },
+		{ "a text that goes on", 14, { '3', ' ' }, false },
+		{ "pages of 512", 16, { 2, 0 }, true },
+		{ "pages of 256", 16, { 1, 0 }, false },
+		{ "pages of 32,768", 16, { 128, 0 }, true },
+		{ "pages of 65,536", 16, { 0, 1 }, true },
+		{ "pages of 0", 16, { 0, 0 }, false },
+		{ "pages of 2", 16, { 0, 2 }, false },
+		{ "no power of two", 16, { 16, 1 }, false },
+		{ "written by a log", 18, { 2, 2 }, true },
+		{ "bytes left free in pages", 20, { 8, 64 }, true },
+		{ "another greatest fraction", 20, { 0, 65 }, false },
+		{ "another least fraction", 22, { 31, 32 }, false },
+		{ "another fraction of a leaf", 22, { 32, 33 }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		/* AddressSanitizer guards its end. */
+		cr_cleanup(cr_freep) uint8_t *head = malloc(CR_PAGES_HEAD_LEN);
+
+		assert_non_null(head);
+		unit_case(cases[i].what);
+		put_header(head);
+		memcpy(head + cases[i].at, cases[i].byte, 2);
+		assert_int_equal(cr_pages_head(head), cases[i].want);
+	}
+}
+
+/* What it is made of counts before how it is made. */
+static void a_dense_database_is_dense(void **state)
+{
+	static uint8_t samples[CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN];
+	struct unit_random rnd = { 7 };
+
+	(void)state;
+	put_header(samples);
+	assert_int_equal(cr_class_form(samples), CR_FORM_PAGES);
+	unit_fill(&rnd, samples + 24, sizeof(samples) - 24);
+	assert_int_equal(cr_class_form(samples), CR_FORM_RANDOM);
 }
 
 int main(void)
@@ -365,9 +475,12 @@ int main(void)
 		cmocka_unit_test(cuts_do_not_depend_on_what_lies_before),
 		cmocka_unit_test(lengths_keep_their_bounds_and_mean),
 		cmocka_unit_test(known_data_has_known_cuts),
+		cmocka_unit_test(pages_end_at_multiples_in_the_file),
 		cmocka_unit_test(class_follows_size_and_history),
 		cmocka_unit_test(samples_reach_from_end_to_end),
 		cmocka_unit_test(samples_are_dense_up_to_a_twentieth_over),
+		cmocka_unit_test(a_database_is_told_by_its_header),
+		cmocka_unit_test(a_dense_database_is_dense),
 	};
 
 	if (cr_sodium_init() < 0)

@@ -346,6 +346,78 @@ static void the_hash_is_left_out_where_holes_are_most_of_it(void **state)
 	}
 }
 
+/*
+ * A database, its last page short and, with @hole, one in the middle not there;
+ * the byte at @changed is another.
+ */
+static int make_database(uint32_t size, bool hole, uint32_t changed)
+{
+	static const uint8_t header[24] = "SQLite format 3\0"
+					  "\x10\0\1\1\0@  ";
+	int fd = open(made.folder.path, O_RDWR | O_TMPFILE | O_CLOEXEC, 0644);
+	static uint8_t bytes[1 << 20];
+	struct unit_random rnd = { size };
+	const uint32_t from = 400 * K, to = hole ? 404 * K : from;
+
+	assert_true(fd >= 0 && size <= sizeof(bytes));
+	unit_fill(&rnd, bytes, size);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] &= 15;
+	bytes[changed] ^= 1;
+	memcpy(bytes, header, sizeof(header));
+	assert_int_equal(pwrite(fd, bytes, from, 0), from);
+	assert_int_equal(pwrite(fd, bytes + to, size - to, to), size - to);
+	return fd;
+}
+
+static void a_database_is_stored_by_pages(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t size;
+		uint8_t previous;
+		bool hole;
+		uint64_t chunks;
+	} cases[] = {
+		{ "new", 1024 * K, 0, false, 256 },
+		{ "shrunk, a short page last", 800 * K + 1, 5, false, 201 },
+		{ "with a hole", 900 * K, 5, true, 224 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
+		/* No byte, the last, one of a page in the middle. */
+		const uint32_t changed[] = { 0, cases[i].size - 1, 500 * K };
+
+		unit_case(cases[i].what);
+		for (size_t k = 0; k < CR_ARRAY_LEN(changed); k++) {
+			int fd = make_database(cases[i].size, cases[i].hole,
+					       changed[k]);
+			struct cr_writer_stats before, after;
+			struct cr_stored_content stored;
+			struct cr_file *file;
+			int source_error = 0;
+
+			cr_writer_get_stats(ses.writer, &before);
+			session_ok(cr_ingest_file(ing, fd, cases[i].size,
+						  cases[i].previous, &stored,
+						  &source_error));
+			assert_int_equal(source_error, 0);
+			flush();
+			cr_writer_get_stats(ses.writer, &after);
+			assert_int_equal(stored.size_class, CR_CLASS_PAGES);
+			/* And a list of no more than 256. */
+			assert_int_equal(after.chunks_new - before.chunks_new,
+					 (k == 0 ? cases[i].chunks : 1) + 1);
+			file = open_stored(&stored);
+			assert_same_reads(file, fd, cases[i].size);
+			assert_same_hash(file, fd);
+			cr_file_close(file);
+			assert_int_equal(close(fd), 0);
+		}
+	}
+}
+
 static void a_stream_is_stored_to_its_end(void **state)
 {
 	static const uint32_t sizes[] = { 0, 1, 256, 257, 300 * K };
@@ -538,6 +610,7 @@ int main(void)
 		cmocka_unit_test(the_same_file_again_stores_nothing),
 		cmocka_unit_test(
 			the_hash_is_left_out_where_holes_are_most_of_it),
+		cmocka_unit_test(a_database_is_stored_by_pages),
 		cmocka_unit_test(a_stream_is_stored_to_its_end),
 		cmocka_unit_test(
 			a_file_that_became_shorter_has_no_more_data_than_it_has),

@@ -34,7 +34,7 @@ static void random_file(struct unit_random *rnd, struct cr_entry *e)
 	if (e->content > 0)
 		e->size = 1 + unit_random(rnd) % max[e->content];
 	if (e->content >= CR_CONTENT_CHUNK)
-		e->size_class = (uint8_t)(1 + unit_below(rnd, 4));
+		e->size_class = (uint8_t)(1 + unit_below(rnd, CR_CLASS_PAGES));
 	e->data_bytes = e->size;
 	if (e->content >= CR_CONTENT_LLIST && unit_below(rnd, 2)) {
 		e->has |= CR_HAS_HOLES;
