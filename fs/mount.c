@@ -213,12 +213,19 @@ static size_t share(const struct cr_mount *mount, size_t percent)
 	return mount->options->cache_bytes / 100 * percent;
 }
 
+static void prepare(void *mount)
+{
+	cr_mount_prepare(mount);
+}
+
 static void open_index(struct cr_mount *mount)
 {
+	const struct cr_kv_meanwhile meanwhile = { prepare, mount };
+
 	if (!mount->state)
 		return;
 	if (cr_index_ready(mount->repo, mount->state, share(mount, SHARE_INDEX),
-			   &mount->index) < 0)
+			   &meanwhile, &mount->index) < 0)
 		cr_log(CR_LOG_WARNING,
 		       "%s: going on without the index, which is slower",
 		       cr_detail());

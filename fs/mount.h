@@ -105,6 +105,13 @@ cr_must_check int cr_mount_refresh(struct cr_mount *mount);
 cr_must_check int cr_mount_list_first(struct cr_mount *mount);
 
 /*
+ * Do what cr_mount_open() can do before there is an index, and what
+ * cr_sandbox_enter() would: list, and load what decodes.  @mount has a
+ * repository and perhaps a state.  What fails is done again, and told, by them.
+ */
+void cr_mount_prepare(struct cr_mount *mount);
+
+/*
  * Have the kernel drop what it keeps of files that turned out to be damaged.
  * Not in a request: it may have to wait for the end of others.
  */

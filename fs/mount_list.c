@@ -10,6 +10,7 @@
 #include "fs/reply.h"
 #include "store/base/error.h"
 #include "store/base/log.h"
+#include "store/codec/seal.h"
 #include "store/disk/repo.h"
 #include "store/read/remembered.h"
 
@@ -201,7 +202,8 @@ void cr_mount_try(struct cr_mount *mount)
 		(void)cr_reply_errno(mount, &root, r);
 }
 
-int cr_mount_list_first(struct cr_mount *mount)
+/* List by @list, with what this machine remembers. */
+static int recall(struct cr_mount *mount, int (*list)(struct cr_mount *mount))
 {
 	cr_cleanup(cr_remembered_freep) struct cr_remembered *remembered = NULL;
 	int r = mount->state ? cr_remembered_load(mount->repo, mount->state,
@@ -211,10 +213,30 @@ int cr_mount_list_first(struct cr_mount *mount)
 	if (r < 0)
 		return r;
 	mount->snapshots.remembered = remembered;
-	r = cr_mount_refresh(mount);
+	r = list(mount);
 	mount->snapshots.remembered = NULL;
 	if (r >= 0 && remembered &&
 	    cr_remembered_save(remembered, mount->repo, mount->state) < 0)
 		cr_log(CR_LOG_INFO, "%s", cr_detail());
 	return r;
+}
+
+static int update(struct cr_mount *mount)
+{
+	return cr_snapshots_update(mount->repo, mount->state,
+				   &mount->snapshots);
+}
+
+void cr_mount_prepare(struct cr_mount *mount)
+{
+	(void)cr_seal_usable(CR_SEAL_LIBCRYPTO);
+	(void)!recall(mount, update);
+}
+
+int cr_mount_list_first(struct cr_mount *mount)
+{
+	const struct cr_snapshots *set = &mount->snapshots;
+
+	return set->count + set->bads > 0 ? cr_mount_refresh(mount)
+					  : recall(mount, cr_mount_refresh);
 }

@@ -20,7 +20,8 @@ struct cr_bulk;
 struct cr_index {
 	char *base; /* owned; see index_db.h */
 	enum cr_index_mode mode;
-	bool probed; /* no need to probe again */
+	bool probed;				 /* no need to probe again */
+	const struct cr_kv_meanwhile *meanwhile; /* borrowed; while it opens */
 	size_t cache_bytes;
 	struct cr_kv *_Atomic kv; /* owned */
 	/* Searches may be under way in these: closed with the index. */
@@ -42,6 +43,12 @@ static inline struct cr_kv *cr_index_kv(struct cr_index *index)
 {
 	return atomic_load_explicit(&index->kv, memory_order_acquire);
 }
+
+/* cr_index_open() as secondary, with something to do while that is probed. */
+cr_must_check int cr_index_follow(const struct cr_state *state,
+				  size_t cache_bytes,
+				  const struct cr_kv_meanwhile *meanwhile,
+				  struct cr_index **ret);
 
 /*
  * cr_index_open() as secondary by a process that has just closed the index as

@@ -32,8 +32,14 @@ static int probe(const struct cr_index *index)
 		return 0;
 	if (cr_index_db_spoiled(index->base, index->db.n))
 		return cr_fail(CR_EINDEX, "%s: was found damaged", path);
-	return cr_kv_probe(path, &opt, CR_FAMILY_FACTS, cr_fact_layout,
-			   &index->db.mark);
+	return cr_kv_probe(&(struct cr_kv_probe){
+		.path = path,
+		.opt = &opt,
+		.family = CR_FAMILY_FACTS,
+		.key = cr_fact_layout,
+		.mark = &index->db.mark,
+		.meanwhile = index->meanwhile,
+	});
 }
 
 static int open_kv(const struct cr_index *index, uint32_t n, struct cr_kv **ret)
@@ -250,6 +256,24 @@ int cr_index_open(const struct cr_state *state, enum cr_index_mode mode,
 		return r;
 	r = mode == CR_INDEX_PRIMARY ? open_primary(index)
 				     : open_secondary(index);
+	if (r < 0)
+		return r;
+	*ret = cr_take(index);
+	return 0;
+}
+
+int cr_index_follow(const struct cr_state *state, size_t cache_bytes,
+		    const struct cr_kv_meanwhile *meanwhile,
+		    struct cr_index **ret)
+{
+	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
+	int r = new_index(state, CR_INDEX_SECONDARY, cache_bytes, &index);
+
+	if (r < 0)
+		return r;
+	index->meanwhile = meanwhile;
+	r = open_secondary(index);
+	index->meanwhile = NULL;
 	if (r < 0)
 		return r;
 	*ret = cr_take(index);

@@ -541,7 +541,8 @@ static int shrug(int r)
 }
 
 int cr_index_ready(const struct cr_repo *repo, struct cr_state *state,
-		   size_t cache_bytes, struct cr_index **ret)
+		   size_t cache_bytes, const struct cr_kv_meanwhile *meanwhile,
+		   struct cr_index **ret)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
 	int r, locked;
@@ -551,7 +552,7 @@ int cr_index_ready(const struct cr_repo *repo, struct cr_state *state,
 		return 0;
 	}
 	/* First as secondary: opening as primary writes a good deal. */
-	r = cr_index_open(state, CR_INDEX_SECONDARY, cache_bytes, &index);
+	r = cr_index_follow(state, cache_bytes, meanwhile, &index);
 	if (r == 0)
 		r = is_ready(repo, index);
 	locked = r <= 0 ? cr_state_lock(state, false, NULL) : -CR_ELOCKED;

@@ -11,6 +11,7 @@
 #define STORE_DISK_INDEX_SYNC_H
 
 #include "store/disk/index.h"
+#include "store/disk/kv_probe.h"
 #include "store/disk/repo.h"
 
 struct cr_index_sync_stats {
@@ -43,9 +44,11 @@ cr_must_check int cr_index_sync(const struct cr_repo *repo,
  * brought up to date first.  NULL when there is none, or @state is NULL:
  * segments and footers are searched then.  What goes wrong with the index is a
  * line in the log, and no error but -ENOMEM is.  Before any thread is started.
+ * Something else can be done @meanwhile: never, once or several times; or NULL.
  */
 cr_must_check int cr_index_ready(const struct cr_repo *repo,
 				 struct cr_state *state, size_t cache_bytes,
+				 const struct cr_kv_meanwhile *meanwhile,
 				 struct cr_index **ret);
 
 #endif

@@ -118,11 +118,10 @@ static int check_list(const char *path, const struct cr_kv_mark *mark)
 	return 0;
 }
 
-static int try_database(const char *path, const struct cr_kv_options *opt,
-			size_t family, struct cr_piece key,
-			const struct cr_kv_mark *mark)
+static int try_database(const struct cr_kv_probe *probe)
 {
-	struct cr_kv_options read_only = *opt;
+	const char *path = probe->path;
+	struct cr_kv_options read_only = *probe->opt;
 	struct cr_buf value = { 0 };
 	struct cr_kv *kv;
 	int r;
@@ -132,14 +131,14 @@ static int try_database(const char *path, const struct cr_kv_options *opt,
 	/* Nothing is closed or freed: the process ends. */
 	if (r < 0)
 		return r;
-	r = cr_kv_get(kv, family, key, &value);
+	r = cr_kv_get(kv, probe->family, probe->key, &value);
 	if (r == -ENOENT)
 		return cr_fail(CR_EINDEX, "%s: its first key is missing", path);
-	if (r == 0 && cr_kv_sequence(kv) < mark->sequence)
+	if (r == 0 && cr_kv_sequence(kv) < probe->mark->sequence)
 		return cr_fail(CR_EINDEX,
 			       "%s: rows are lost: at change %" PRIu64
 			       " of %" PRIu64,
-			       path, cr_kv_sequence(kv), mark->sequence);
+			       path, cr_kv_sequence(kv), probe->mark->sequence);
 	return r;
 }
 
@@ -170,10 +169,10 @@ static int wait_for(pid_t child, int *status)
 	return 0;
 }
 
-int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
-		size_t family, struct cr_piece key,
-		const struct cr_kv_mark *mark)
+int cr_kv_probe(const struct cr_kv_probe *probe)
 {
+	const struct cr_kv_meanwhile *meanwhile = probe->meanwhile;
+	const char *path = probe->path;
 	cr_cleanup(cr_closep) int in = -1;
 	cr_cleanup(cr_closep) int out = -1;
 	char said[256] = "";
@@ -181,7 +180,7 @@ int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
 	ssize_t len;
 	pid_t child;
 
-	r = check_list(path, mark);
+	r = check_list(path, probe->mark);
 	if (r < 0)
 		return r;
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -193,13 +192,15 @@ int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
 		return cr_fail(errno, "fork: %s", strerrordesc_np(errno));
 	if (child == 0) {
 		be_quiet();
-		r = try_database(path, opt, family, key, mark);
+		r = try_database(probe);
 		if (r < 0 &&
 		    cr_io_write(out, cr_detail(), strlen(cr_detail())) < 0)
 			_exit(EXIT_FAILURE);
 		_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	}
 	cr_closep(&out);
+	if (meanwhile)
+		meanwhile->work(meanwhile->arg);
 	len = cr_io_read(in, said, sizeof(said) - 1);
 	r = wait_for(child, &status);
 	if (r < 0)

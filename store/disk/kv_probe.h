@@ -8,15 +8,28 @@
 
 #include "store/disk/kv.h"
 
+/* What a process does while its child probes.  It starts no thread. */
+struct cr_kv_meanwhile {
+	void (*work)(void *arg);
+	void *arg;
+};
+
+/* All borrowed. */
+struct cr_kv_probe {
+	const char *path;
+	const struct cr_kv_options *opt;
+	size_t family;
+	struct cr_piece key;			 /* that must be there */
+	const struct cr_kv_mark *mark;		 /* not behind that */
+	const struct cr_kv_meanwhile *meanwhile; /* or NULL */
+};
+
 /*
- * Fork, open the database at @path with @opt but read-only, read @key of
- * @family, and compare with @mark, behind which it must not be.  Call it before
- * any thread is started, and again when it fails while a primary is at work:
- * that may have deleted what was being opened.  -CR_EINDEX with what is wrong,
- * -errno.
+ * Fork, open the database with the options but read-only, read the key, and
+ * compare with the mark.  Call it before any thread is started, and again when
+ * it fails while a primary is at work: that may have deleted what was being
+ * opened.  -CR_EINDEX with what is wrong, -errno.
  */
-cr_must_check int cr_kv_probe(const char *path, const struct cr_kv_options *opt,
-			      size_t family, struct cr_piece key,
-			      const struct cr_kv_mark *mark);
+cr_must_check int cr_kv_probe(const struct cr_kv_probe *probe);
 
 #endif
