@@ -7,6 +7,7 @@
 
 #include "store/base/error.h"
 #include "store/codec/chunker.h"
+#include "store/write/holes.h"
 #include "store/write/pending.h"
 
 /* Room for the longest chunk and for reading on. */
@@ -257,54 +258,6 @@ static int ingest_run(struct job *job, uint64_t offset, uint64_t end)
 	}
 }
 
-/* ---- Holes
- * ------------------------------------------------------------------------------
- */
-
-/*
- * The data run at or after @offset: [*from, *to).  Without one *from is the
- * size.  File systems that know nothing of holes say so by EINVAL.  To ask
- * for the hole first is one call where there is none: most files, mostly.
- */
-static void next_run(struct job *job, uint64_t offset, uint64_t *from,
-		     uint64_t *to)
-{
-	off_t hole = lseek(job->fd, (off_t)offset, SEEK_HOLE);
-	off_t data = (off_t)offset;
-
-	*from = *to = job->size;
-	if (hole == data) {
-		data = lseek(job->fd, data, SEEK_DATA);
-		if (data < 0) {
-			if (errno != ENXIO)
-				*from = offset;
-			return;
-		}
-		hole = lseek(job->fd, data, SEEK_HOLE);
-	}
-	*from = cr_min((uint64_t)data, job->size);
-	if (hole > data)
-		*to = cr_min((uint64_t)hole, job->size);
-}
-
-/* Whether the whole-file hash is worth its zeros (section 9). */
-static bool hash_pays(struct job *job)
-{
-	uint64_t data = 0, at = 0, holes;
-
-	while (at < job->size) {
-		uint64_t from, to;
-
-		next_run(job, at, &from, &to);
-		data += to - from;
-		at = to;
-	}
-	holes = job->size - data;
-	/* Divided, and rounded up: the product would wrap. */
-	return holes <= CR_HOLES_FREE ||
-	       (holes - CR_HOLES_FREE - 1) / CR_HOLES_PER_BYTE < data;
-}
-
 static int ingest_sparse(struct job *job)
 {
 	uint64_t at = 0;
@@ -313,7 +266,7 @@ static int ingest_sparse(struct job *job)
 		uint64_t from, to;
 		int r;
 
-		next_run(job, at, &from, &to);
+		cr_next_run(job->fd, job->size, at, &from, &to);
 		r = add_hole(job, from - at);
 		if (r == 0 && from < to)
 			r = ingest_run(job, from, to);
@@ -391,7 +344,7 @@ static int ingest(struct job *job, uint8_t previous)
 	int r;
 
 	if (job->seekable && job->size > 0)
-		next_run(job, 0, &from, &to);
+		cr_next_run(job->fd, job->size, 0, &from, &to);
 	sparse = from > 0 || to < job->size;
 	if (job->seekable && !sparse && job->size <= CR_INLINE_MAX)
 		return ingest_tiny(job);
@@ -402,7 +355,9 @@ static int ingest(struct job *job, uint8_t previous)
 	r = begin_capping(job);
 	if (r == 0)
 		r = cr_pending_begin(pending, job->ret,
-				     !sparse || hash_pays(job), job->capping);
+				     !sparse ||
+					     cr_hash_pays(job->fd, job->size),
+				     job->capping);
 	if (r == 0)
 		r = sparse ? ingest_sparse(job) : ingest_run(job, 0, job->size);
 	if (r == 0 && !job->source_error)

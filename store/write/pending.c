@@ -2,7 +2,7 @@
 #include "store/write/pending.h"
 
 #include "store/base/error.h"
-#include "store/write/list_builder.h"
+#include "store/write/file_refs.h"
 
 /* Parts and files that wait at most: the buffer of the bytes is full before,
  * unless they are very small. */
@@ -12,11 +12,8 @@
 struct file {
 	struct cr_stored_content *ret; /* borrowed; NULL: dropped */
 	enum cr_size_class size_class;
-	struct cr_list_builder list;
-	struct cr_list_item held; /* the first item, until there is a second */
-	bool holds;
-	uint32_t items; /* stored */
-	bool hashed;	/* the whole-file hash is wanted */
+	struct cr_file_refs refs;
+	bool hashed; /* the whole-file hash is wanted */
 
 	/*
 	 * Its hash is made at once when all of it is at hand, else as it comes.
@@ -72,7 +69,7 @@ void cr_pending_free(struct cr_pending *p)
 	if (!p)
 		return;
 	for (size_t i = 0; i < p->files; i++)
-		cr_list_builder_release(&p->file[i].list);
+		cr_file_refs_release(&p->file[i].refs);
 	free(p);
 }
 
@@ -105,7 +102,7 @@ int cr_pending_begin(struct cr_pending *p, struct cr_stored_content *ret,
 		.here = true,
 		.capping = capping,
 	};
-	cr_list_builder_init(&file->list, p->writer);
+	cr_file_refs_init(&file->refs, p->writer);
 	p->open = file;
 	return 0;
 }
@@ -218,51 +215,15 @@ static void hash_part(struct file *file, const struct part *part)
 
 /* ---- Storing ---- */
 
-static int flush_held(struct file *file)
-{
-	if (!file->holds)
-		return 0;
-	file->holds = false;
-	return cr_list_builder_add(&file->list, &file->held);
-}
-
-static int add_item(struct file *file, const struct part *part)
-{
-	struct cr_list_item item = { .id = part->id,
-				     .len = part->len,
-				     .hole = part->type == HOLE };
-	int r;
-
-	if (file->items++ == 0) {
-		file->held = item;
-		file->holds = true;
-		return 0;
-	}
-	r = flush_held(file);
-	return r < 0 ? r : cr_list_builder_add(&file->list, &item);
-}
-
 static int end_file(struct cr_pending *p, struct file *file)
 {
-	struct cr_stored_content *ret = file->ret;
 	bool at_once = hash_at_once(p, file);
-	int r;
 
-	if (file->items == 0)
-		return 0;
-	if (file->items == 1 && !file->held.hole) {
-		ret->content = CR_CONTENT_CHUNK;
-		ret->id = file->held.id;
-		return 0;
-	}
-	r = flush_held(file);
-	if (r < 0)
-		return r;
 	if (file->begun)
 		file->hash = cr_file_hash_final(&file->running);
-	return cr_list_builder_finish(
-		&file->list, at_once || file->begun ? &file->hash : NULL,
-		&ret->content, &ret->id);
+	return cr_file_refs_finish(&file->refs,
+				   at_once || file->begun ? &file->hash : NULL,
+				   file->ret);
 }
 
 static int store_chunk(struct cr_pending *p, const struct part *part)
@@ -293,7 +254,13 @@ static int store_part(struct cr_pending *p, struct part *part)
 		r = store_chunk(p, part);
 	file->at += part->len;
 	/* Of a dropped file nobody wants the list. */
-	return r < 0 || !file->ret ? r : add_item(file, part);
+	if (r < 0 || !file->ret)
+		return r;
+	return cr_file_refs_add(&file->refs, &(struct cr_list_item){
+						     .id = part->id,
+						     .len = part->len,
+						     .hole = part->type == HOLE,
+					     });
 }
 
 /* The open file stays, as the first. */
@@ -301,7 +268,7 @@ static void clear(struct cr_pending *p)
 {
 	for (size_t i = 0; i < p->files; i++)
 		if (&p->file[i] != p->open)
-			cr_list_builder_release(&p->file[i].list);
+			cr_file_refs_release(&p->file[i].refs);
 	p->parts = p->files = 0;
 	if (!p->open)
 		return;
