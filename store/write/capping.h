@@ -24,8 +24,7 @@
 
 #include "store/write/writer.h"
 
-#define CR_CAPPING_BUDGET 34	     /* at most a 34th: less than 3% */
-#define CR_CAPPING_FILE	  (4u << 20) /* bytes; of smaller ones, nothing */
+#define CR_CAPPING_BUDGET 34 /* at most a 34th: less than 3% */
 
 /* A block in which some of a window was found. */
 struct cr_capping_block {

@@ -7,12 +7,17 @@
 
 #include "store/base/error.h"
 #include "store/codec/chunker.h"
+#include "store/write/batch.h"
 #include "store/write/holes.h"
+#include "store/write/large.h"
 #include "store/write/pending.h"
 
 /* Room for the longest chunk and for reading on. */
 #define READ_LEN   (1u << 20)
 #define BUFFER_LEN (CR_CHUNK_MAX + READ_LEN)
+
+/* Batches of one who works alone. */
+#define BATCHES_ALONE 2
 
 /* How long a stream that is silent keeps us from seeing that we are to stop. */
 #define STOP_MS 100
@@ -21,13 +26,15 @@ struct cr_ingester {
 	struct cr_writer *writer;   /* borrowed */
 	struct cr_stream *stream;   /* owned */
 	struct cr_pending *pending; /* owned; what it holds lies in @buffer */
+	struct cr_batches *batches; /* borrowed, unless @alone */
+	struct cr_batches *alone;   /* owned; may be NULL */
+	struct cr_large *large;	    /* owned; made for the first large file */
 	atomic_ullong *read_bytes;  /* borrowed; may be NULL */
 	const atomic_bool *stop;    /* borrowed; may be NULL */
 	struct cr_gear gear;
-	uint8_t *buffer;	    /* owned; BUFFER_LEN */
-	size_t used;		    /* of it, by what is pending */
-	uint8_t *samples;	    /* owned */
-	struct cr_capping *capping; /* owned; made for the first large file */
+	uint8_t *buffer;  /* owned; BUFFER_LEN */
+	size_t used;	  /* of it, by what is pending */
+	uint8_t *samples; /* owned */
 };
 
 /* One file on its way. */
@@ -35,8 +42,9 @@ struct job {
 	struct cr_ingester *ing;
 	int fd;
 	bool seekable;
-	struct cr_capping *capping; /* borrowed; of a large file, or NULL */
+	bool large; /* its chunks go to ing->large, else to ing->pending */
 	enum cr_size_class size_class;
+	size_t longest;	  /* chunk of the class */
 	uint64_t size;	  /* where reading ends, if it does not before */
 	int source_error; /* positive errno */
 	struct cr_stored_content *ret;
@@ -44,12 +52,15 @@ struct job {
 	/* The run being read: buffer[start..end) is not cut yet. */
 	uint64_t read_at; /* file offset of buffer[end] */
 	uint64_t run_end;
+	uint8_t *buffer; /* of @room bytes */
+	size_t room;
 	size_t start, end;
 	bool run_over;
 };
 
-int cr_ingester_new(struct cr_writer *writer, atomic_ullong *read_bytes,
-		    const atomic_bool *stop, struct cr_ingester **ret)
+int cr_ingester_new(struct cr_writer *writer, struct cr_batches *batches,
+		    atomic_ullong *read_bytes, const atomic_bool *stop,
+		    struct cr_ingester **ret)
 {
 	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing =
 		calloc(1, sizeof(*ing));
@@ -58,6 +69,7 @@ int cr_ingester_new(struct cr_writer *writer, atomic_ullong *read_bytes,
 	if (!ing)
 		return -ENOMEM;
 	ing->writer = writer;
+	ing->batches = batches;
 	ing->read_bytes = read_bytes;
 	ing->stop = stop;
 	ing->buffer = malloc(BUFFER_LEN);
@@ -79,7 +91,8 @@ void cr_ingester_free(struct cr_ingester *ing)
 	if (!ing)
 		return;
 	cr_pending_free(ing->pending);
-	cr_capping_free(ing->capping);
+	cr_large_free(ing->large);
+	cr_batches_free(ing->alone);
 	cr_stream_free(ing->stream);
 	if (ing->buffer)
 		explicit_bzero(ing->buffer, BUFFER_LEN);
@@ -151,30 +164,28 @@ static size_t read_some(struct job *job, uint8_t *to, size_t len,
 	return (size_t)n;
 }
 
-/* Store what waits; and cap what it belongs to, if that @ends or is enough. */
-static int settle(struct job *job, bool ends)
-{
-	int r = cr_ingester_settle(job->ing);
-
-	if (r < 0 || !job->capping || (!ends && !cr_capping_full(job->capping)))
-		return r;
-	return cr_capping_settle(job->capping, job->fd);
-}
-
-/* Have room for @len bytes from job->start on: settle what lies before. */
+/* Have room for @len bytes from job->start on: what lies before goes. */
 static int make_room(struct job *job, size_t len)
 {
 	struct cr_ingester *ing = job->ing;
+	size_t rest = job->end - job->start;
 	int r;
 
-	if (BUFFER_LEN - job->start >= len)
+	if (job->room - job->start >= len)
 		return 0;
-	r = settle(job, false);
-	if (r < 0)
-		return r;
-	memmove(ing->buffer, ing->buffer + job->start, job->end - job->start);
-	job->end -= job->start;
+	if (job->large) {
+		r = cr_large_turn(ing->large, rest);
+		if (r < 0)
+			return r;
+		job->buffer = cr_large_buffer(ing->large);
+	} else {
+		r = cr_ingester_settle(ing);
+		if (r < 0)
+			return r;
+		memmove(job->buffer, job->buffer + job->start, rest);
+	}
 	job->start = 0;
+	job->end = rest;
 	return 0;
 }
 
@@ -185,20 +196,20 @@ static int fill(struct job *job)
 	uint64_t left = job->run_end - job->read_at;
 	int r;
 
-	if (job->run_over || job->end - job->start >= CR_CHUNK_MAX)
+	if (job->run_over || job->end - job->start >= job->longest)
 		return 0;
 	left += job->end - job->start;
-	r = make_room(job, (size_t)cr_min(left, (uint64_t)CR_CHUNK_MAX));
+	r = make_room(job, (size_t)cr_min(left, (uint64_t)job->longest));
 	if (r < 0)
 		return r;
-	while (!job->run_over && job->end - job->start < CR_CHUNK_MAX) {
-		size_t room = BUFFER_LEN - job->end;
+	while (!job->run_over && job->end - job->start < job->longest) {
+		size_t room = job->room - job->end;
 		size_t want, got;
 
 		left = job->run_end - job->read_at;
 		want = (size_t)cr_min(left, (uint64_t)room);
-		got = want > 0 ? read_some(job, job->ing->buffer + job->end,
-					   want, job->read_at)
+		got = want > 0 ? read_some(job, job->buffer + job->end, want,
+					   job->read_at)
 			       : 0;
 		/* Shorter than it was said to be: what is there is what counts.
 		 */
@@ -211,26 +222,60 @@ static int fill(struct job *job)
 
 /* ---- Parts ---- */
 
+/* Have room for another part of a large file. */
+static int make_part_room(struct job *job)
+{
+	return cr_large_full(job->ing->large) ? make_room(job, SIZE_MAX) : 0;
+}
+
 static int add_chunk(struct job *job, size_t len)
 {
 	struct cr_ingester *ing = job->ing;
-	int r = cr_pending_chunk(ing->pending, ing->buffer + job->start, len);
+	int r;
 
+	if (job->large) {
+		r = make_part_room(job);
+		if (r == 0)
+			cr_large_chunk(ing->large, len);
+	} else {
+		r = cr_pending_chunk(ing->pending, job->buffer + job->start,
+				     len);
+	}
 	if (r < 0)
 		return r;
 	job->ret->size += len;
 	job->ret->data_bytes += len;
 	job->start += len;
-	ing->used = job->start;
+	if (!job->large)
+		ing->used = job->start;
 	return 0;
 }
 
 static int add_hole(struct job *job, uint64_t len)
 {
+	int r;
+
 	if (len == 0)
 		return 0;
 	job->ret->size += len;
-	return cr_pending_hole(job->ing->pending, len);
+	if (!job->large)
+		return cr_pending_hole(job->ing->pending, len);
+	r = make_part_room(job);
+	if (r == 0)
+		cr_large_hole(job->ing->large, len);
+	return r;
+}
+
+/* Go on where the buffer of this file has room. */
+static void begin_run(struct job *job)
+{
+	struct cr_ingester *ing = job->ing;
+
+	job->buffer = job->large ? cr_large_buffer(ing->large) : ing->buffer;
+	job->room = job->large ? CR_BATCH_LEN : BUFFER_LEN;
+	job->start = job->end =
+		job->large ? cr_large_used(ing->large) : ing->used;
+	job->run_over = false;
 }
 
 /* Cut the data run [offset, end). */
@@ -238,8 +283,7 @@ static int ingest_run(struct job *job, uint64_t offset, uint64_t end)
 {
 	job->read_at = offset;
 	job->run_end = end;
-	job->start = job->end = job->ing->used;
-	job->run_over = false;
+	begin_run(job);
 	for (;;) {
 		size_t len;
 		int r = fill(job);
@@ -249,7 +293,7 @@ static int ingest_run(struct job *job, uint64_t offset, uint64_t end)
 		if (job->source_error || job->start == job->end)
 			return 0;
 		len = cr_chunk_cut(&job->ing->gear, job->size_class,
-				   job->ing->buffer + job->start,
+				   job->buffer + job->start,
 				   job->end - job->start,
 				   job->read_at - (job->end - job->start));
 		r = add_chunk(job, len);
@@ -318,30 +362,67 @@ static enum cr_form form_of(struct job *job)
 	return cr_class_form(samples);
 }
 
-/* A large file is to stay quick to read. */
-static int begin_capping(struct job *job)
+static int make_large(struct cr_ingester *ing)
 {
-	struct cr_ingester *ing = job->ing;
+	int r = 0;
 
-	if (!job->seekable || job->size < CR_CAPPING_FILE)
+	if (ing->large)
 		return 0;
-	if (!ing->capping) {
-		int r = cr_capping_new(ing->writer, ing->stream, &ing->capping);
-
-		if (r < 0)
-			return r;
+	if (!ing->batches) {
+		r = cr_batches_new(ing->writer, BATCHES_ALONE, NULL, NULL,
+				   &ing->alone);
+		ing->batches = ing->alone;
 	}
-	job->capping = ing->capping;
-	cr_capping_begin(job->capping, job->size_class == CR_CLASS_64K);
-	return 0;
+	return r < 0 ? r
+		     : cr_large_new(ing->writer, ing->stream, ing->batches,
+				    &ing->large);
+}
+
+static int cut(struct job *job, bool sparse)
+{
+	return sparse ? ingest_sparse(job) : ingest_run(job, 0, job->size);
+}
+
+static int ingest_small(struct job *job, bool sparse, bool hashed)
+{
+	struct cr_pending *pending = job->ing->pending;
+	int r = cr_pending_begin(pending, job->ret, hashed);
+
+	if (r == 0)
+		r = cut(job, sparse);
+	if (r == 0 && !job->source_error)
+		r = cr_pending_end(pending);
+	cr_pending_drop(pending); /* unless it ended */
+	return r;
+}
+
+static int ingest_large(struct job *job, bool sparse, bool hashed)
+{
+	struct cr_large_file file = {
+		.ret = job->ret,
+		.hashed = hashed,
+		.apart = job->size_class == CR_CLASS_64K,
+		.again = job->seekable ? job->fd : -1,
+	};
+	struct cr_large *large;
+	int r = make_large(job->ing);
+
+	if (r < 0)
+		return r;
+	large = job->ing->large;
+	r = cr_large_begin(large, &file);
+	if (r == 0)
+		r = cut(job, sparse);
+	if (r == 0 && !job->source_error)
+		return cr_large_end(large);
+	cr_large_drop(large);
+	return r;
 }
 
 static int ingest(struct job *job, uint8_t previous)
 {
-	struct cr_pending *pending = job->ing->pending;
 	uint64_t from = 0, to = job->size;
-	bool sparse;
-	int r;
+	bool sparse, hashed;
 
 	if (job->seekable && job->size > 0)
 		cr_next_run(job->fd, job->size, 0, &from, &to);
@@ -352,21 +433,11 @@ static int ingest(struct job *job, uint8_t previous)
 		!job->seekable ? CR_CLASS_16K
 			       : cr_class_of(job->size, form_of(job), previous);
 	job->ret->size_class = (uint8_t)job->size_class;
-	r = begin_capping(job);
-	if (r == 0)
-		r = cr_pending_begin(pending, job->ret,
-				     !sparse ||
-					     cr_hash_pays(job->fd, job->size),
-				     job->capping);
-	if (r == 0)
-		r = sparse ? ingest_sparse(job) : ingest_run(job, 0, job->size);
-	if (r == 0 && !job->source_error)
-		r = cr_pending_end(pending);
-	cr_pending_drop(pending); /* unless it ended */
-	/* Nobody else may tell the window of another file's chunks. */
-	if (r == 0 && job->capping)
-		r = settle(job, true);
-	return r;
+	job->longest = cr_class_max(job->size_class);
+	job->large = job->size >= CR_LARGE_FILE;
+	hashed = !sparse || cr_hash_pays(job->fd, job->size);
+	return job->large ? ingest_large(job, sparse, hashed)
+			  : ingest_small(job, sparse, hashed);
 }
 
 static int run(struct job *job, uint8_t previous, int *source_error)
@@ -396,7 +467,6 @@ int cr_ingest_stream(struct cr_ingester *ing, int fd,
 	struct job job = {
 		.ing = ing, .fd = fd, .size = INT64_MAX, .ret = ret
 	};
-	int r = run(&job, 0, source_error);
 
-	return r < 0 ? r : cr_ingester_settle(ing);
+	return run(&job, 0, source_error);
 }

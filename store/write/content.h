@@ -13,7 +13,14 @@
 #include "store/codec/tree.h"
 #include "store/write/writer.h"
 
+struct cr_batches;
 struct cr_ingester;
+
+/*
+ * From so many bytes on a file is large: its chunks are stored by all workers,
+ * and those that lie in too many blocks are stored again (capping.h).
+ */
+#define CR_LARGE_FILE (4u << 20)
 
 /* What a file holds, as its entry and its leaf's refs will say it. */
 struct cr_stored_content {
@@ -31,10 +38,13 @@ static inline bool cr_stored_has_holes(const struct cr_stored_content *c)
 }
 
 /*
- * @read_bytes (may be NULL) is raised as bytes are read: for progress.  Once
- * @stop (may be NULL) is set, reading ends with the source error EINTR.
+ * @batches (borrowed) has room for large files: shared by all workers; NULL for
+ * one that works alone.  @read_bytes (may be NULL) is raised as bytes are read:
+ * for progress.  Once @stop (may be NULL) is set, reading ends with the source
+ * error EINTR.
  */
 cr_must_check int cr_ingester_new(struct cr_writer *writer,
+				  struct cr_batches *batches,
 				  atomic_ullong *read_bytes,
 				  const atomic_bool *stop,
 				  struct cr_ingester **ret);
@@ -61,7 +71,7 @@ cr_must_check int cr_ingest_file(struct cr_ingester *ing, int fd, uint64_t size,
 				 struct cr_stored_content *ret,
 				 int *source_error);
 
-/* Store what @fd, a pipe, gives until it ends.  Nothing waits afterwards. */
+/* Store what @fd, a pipe, gives until it ends. */
 cr_must_check int cr_ingest_stream(struct cr_ingester *ing, int fd,
 				   struct cr_stored_content *ret,
 				   int *source_error);

@@ -11,6 +11,15 @@
 
 #define WARNINGS_KEPT (1u << 20) /* bytes; the count goes on */
 
+/*
+ * How many batches workers share: two for each, so that none stands still; but
+ * no more than there has to be where there are many.
+ */
+static unsigned int batches_of(unsigned int jobs)
+{
+	return jobs == 1 ? 2 : cr_max(jobs + 2, cr_min(2 * jobs + 2, 24u));
+}
+
 int cr_ingest_new(const struct cr_ingest_options *options,
 		  struct cr_ingest **ret)
 {
@@ -32,6 +41,13 @@ int cr_ingest_new(const struct cr_ingest_options *options,
 	if (options->state_fd < 0 ||
 	    cr_live_stat(options->state_fd, "", &ingest->state) < 0)
 		ingest->state = (struct cr_live_stat){ 0 };
+	if (options->writer &&
+	    cr_batches_new(options->writer, batches_of(options->jobs),
+			   cr_ingest_tell_batch, ingest,
+			   &ingest->batches) < 0) {
+		cr_ingest_free(ingest);
+		return -ENOMEM;
+	}
 	*ret = ingest;
 	return 0;
 }
@@ -64,6 +80,7 @@ void cr_ingest_free(struct cr_ingest *ingest)
 		cr_dirwork_drop(ingest->open[--ingest->opens]);
 	free(ingest->open);
 	cr_stream_free(ingest->stream);
+	cr_batches_free(ingest->batches);
 	cr_item_release(&ingest->root);
 	cr_buf_release(&ingest->warnings);
 	cr_buf_release(&ingest->mounts);
@@ -233,24 +250,31 @@ struct threads {
 	bool encoding;
 };
 
-static int start(struct cr_ingest *ingest, struct threads *threads)
+static int start_workers(struct cr_ingest *ingest, struct threads *threads,
+			 unsigned int workers)
 {
-	int r;
-
-	threads->worker = calloc(ingest->opt.jobs, sizeof(*threads->worker));
+	threads->worker = calloc(workers, sizeof(*threads->worker));
 	if (!threads->worker)
 		return -ENOMEM;
-	r = pthread_create(&threads->encoder, NULL, cr_ingest_encode, ingest);
-	if (r != 0)
-		return cr_fail(r, "no thread: %s", strerrordesc_np(r));
-	threads->encoding = true;
-	for (; threads->workers < ingest->opt.jobs; threads->workers++) {
-		r = pthread_create(&threads->worker[threads->workers], NULL,
-				   cr_ingest_work, ingest);
+	for (; threads->workers < workers; threads->workers++) {
+		int r = pthread_create(&threads->worker[threads->workers], NULL,
+				       cr_ingest_work, ingest);
+
 		if (r != 0)
 			return cr_fail(r, "no thread: %s", strerrordesc_np(r));
 	}
 	return 0;
+}
+
+static int start(struct cr_ingest *ingest, struct threads *threads)
+{
+	int r = pthread_create(&threads->encoder, NULL, cr_ingest_encode,
+			       ingest);
+
+	if (r != 0)
+		return cr_fail(r, "no thread: %s", strerrordesc_np(r));
+	threads->encoding = true;
+	return start_workers(ingest, threads, ingest->opt.jobs);
 }
 
 static void join(struct cr_ingest *ingest, struct threads *threads)
@@ -392,18 +416,36 @@ static int encode_stream(struct cr_ingest *ingest, struct cr_ingester *ing,
 	return r < 0 ? r : cr_stream_flush(cr_ingester_stream(ing));
 }
 
+/* Store the stream on this thread, by the help of others. */
+static int take_stream(struct cr_ingest *ingest, struct cr_ingester *ing,
+		       int fd, struct cr_stored_content *content,
+		       int *source_error)
+{
+	struct threads threads = { 0 };
+	int r = ingest->opt.jobs > 1
+			? start_workers(ingest, &threads, ingest->opt.jobs - 1)
+			: 0;
+
+	if (r == 0)
+		r = cr_ingest_stream(ing, fd, content, source_error);
+	if (r < 0)
+		cr_ingest_fail(ingest, r);
+	join(ingest, &threads);
+	return ingest->failed ? outcome(ingest) : 0;
+}
+
 int cr_ingest_run_stream(struct cr_ingest *ingest, int fd, const char *name,
 			 struct cr_manifest *manifest)
 {
 	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing = NULL;
 	struct cr_stored_content content;
-	int source_error;
-	int r = cr_ingester_new(ingest->opt.writer,
+	int source_error = 0;
+	int r = cr_ingester_new(ingest->opt.writer, ingest->batches,
 				&ingest->progress.bytes_read, ingest->opt.stop,
 				&ing);
 
 	if (r == 0)
-		r = cr_ingest_stream(ing, fd, &content, &source_error);
+		r = take_stream(ingest, ing, fd, &content, &source_error);
 	if (r < 0)
 		return r;
 	/* Half a dump is no dump: nothing is stored. */

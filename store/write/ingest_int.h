@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "store/write/batch.h"
 #include "store/write/dir_builder.h"
 #include "store/write/ingest.h"
 #include "store/write/live.h"
@@ -78,13 +79,15 @@ struct cr_ingest {
 	struct cr_ingest_options opt;
 	struct cr_ingest_progress progress;
 	struct cr_live_stat repository, state; /* never entered */
+	struct cr_batches *batches;	       /* owned; NULL in a dry run */
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;  /* workers wait for a job */
+	pthread_cond_t work;  /* workers wait for a job or a batch */
 	pthread_cond_t ready; /* the encoder waits for an event */
 	pthread_cond_t room;  /* the walker waits for either queue */
-	struct cr_job *first_job, **last_job;	    /* under: lock */
-	unsigned int queued_jobs;		    /* under: lock */
+	struct cr_job *first_job, **last_job; /* under: lock */
+	unsigned int queued_jobs;	      /* under: lock */
+	unsigned int unfinished; /* under: lock; jobs, those at work too */
 	struct cr_event *first_event, **last_event; /* under: lock */
 	size_t queued_items;	    /* under: lock; and events */
 	bool walked;		    /* under: lock; no more jobs or events */
@@ -135,10 +138,15 @@ cr_must_check int cr_ingest_push_event(struct cr_ingest *ingest,
 				       struct cr_dirwork *dir,
 				       struct cr_slice *slice);
 /*
- * The next job; NULL when there will be none or, without @wait, when there is
- * none now.  Finishing frees it: all that it was to find out is there.
+ * The next job; NULL when there is none now.  With @wait, there is none now but
+ * a batch waits, or all is over.  Finishing frees it: all that it was to find
+ * out is there.
  */
 struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest, bool wait);
+/* Whether there is nothing left to do for workers, nor will be. */
+bool cr_ingest_is_over(struct cr_ingest *ingest);
+/* A batch waits; @arg is the ingest. */
+void cr_ingest_tell_batch(void *arg);
 void cr_ingest_finish_job(struct cr_ingest *ingest, struct cr_job *job);
 /* The next event, its jobs done; NULL at the end or after a failure. */
 struct cr_event *cr_ingest_take_event(struct cr_ingest *ingest);

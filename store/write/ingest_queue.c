@@ -37,6 +37,7 @@ int cr_ingest_push_job(struct cr_ingest *ingest, struct cr_slice *slice,
 	while (ingest->queued_jobs >= QUEUED_JOBS && ingest->failed == 0)
 		(void)pthread_cond_wait(&ingest->room, &ingest->lock);
 	ingest->queued_jobs++;
+	ingest->unfinished++;
 	slice->jobs++;
 	*ingest->last_job = job;
 	ingest->last_job = &job->next;
@@ -45,13 +46,20 @@ int cr_ingest_push_job(struct cr_ingest *ingest, struct cr_slice *slice,
 	return 0;
 }
 
+/* Under: lock.  Who is at work on a large file may still want help. */
+static bool is_over(const struct cr_ingest *ingest)
+{
+	return ingest->failed != 0 ||
+	       (ingest->walked && ingest->unfinished == 0);
+}
+
 struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest, bool wait)
 {
 	struct cr_job *job;
 
 	(void)pthread_mutex_lock(&ingest->lock);
-	while (wait && !ingest->first_job && !ingest->walked &&
-	       ingest->failed == 0)
+	while (wait && !ingest->first_job && !is_over(ingest) &&
+	       !(ingest->batches && cr_batches_waiting(ingest->batches)))
 		(void)pthread_cond_wait(&ingest->work, &ingest->lock);
 	job = ingest->failed ? NULL : ingest->first_job;
 	if (job) {
@@ -65,6 +73,26 @@ struct cr_job *cr_ingest_take_job(struct cr_ingest *ingest, bool wait)
 	return job;
 }
 
+bool cr_ingest_is_over(struct cr_ingest *ingest)
+{
+	bool over;
+
+	(void)pthread_mutex_lock(&ingest->lock);
+	over = is_over(ingest);
+	(void)pthread_mutex_unlock(&ingest->lock);
+	return over;
+}
+
+void cr_ingest_tell_batch(void *arg)
+{
+	struct cr_ingest *ingest = arg;
+
+	/* The lock: who found none is asleep by now. */
+	(void)pthread_mutex_lock(&ingest->lock);
+	(void)pthread_cond_signal(&ingest->work);
+	(void)pthread_mutex_unlock(&ingest->lock);
+}
+
 void cr_ingest_finish_job(struct cr_ingest *ingest, struct cr_job *job)
 {
 	struct cr_slice *slice = job->slice;
@@ -75,6 +103,9 @@ void cr_ingest_finish_job(struct cr_ingest *ingest, struct cr_job *job)
 	if (--slice->jobs == 0 && ingest->first_event &&
 	    ingest->first_event->slice == slice)
 		(void)pthread_cond_signal(&ingest->ready);
+	ingest->unfinished--;
+	if (is_over(ingest))
+		(void)pthread_cond_broadcast(&ingest->work);
 	(void)pthread_mutex_unlock(&ingest->lock);
 	free(job);
 }

@@ -215,24 +215,45 @@ static int settle(struct cr_ingest *ingest, struct cr_ingester *ing,
 	return r;
 }
 
+/* Whether the first file of @job is large: it may take hours. */
+static bool is_long(const struct cr_job *job)
+{
+	return job->slice->item[job->first].st.entry.size >= CR_LARGE_FILE;
+}
+
+static int take_up(struct cr_ingest *ingest, struct cr_ingester *ing,
+		   struct kept *kept, struct cr_job *job)
+{
+	int r = kept->jobs > 0 && is_long(job) ? settle(ingest, ing, kept) : 0;
+
+	kept->job[kept->jobs++] = job;
+	if (r == 0 && ing)
+		r = do_job(ingest, ing, job);
+	if (r == 0 &&
+	    (kept->jobs == JOBS_KEPT || !ing || cr_ingester_idle(ing)))
+		r = settle(ingest, ing, kept);
+	return r;
+}
+
+/* Jobs first: their cutters store batches themselves while they wait. */
 static int work(struct cr_ingest *ingest, struct cr_ingester *ing,
 		struct kept *kept)
 {
-	struct cr_job *job;
 	int r = 0;
 
 	while (r == 0) {
 		/* Nobody may wait for what waits here. */
-		job = cr_ingest_take_job(ingest, kept->jobs == 0);
-		if (job) {
-			kept->job[kept->jobs++] = job;
-			r = ing ? do_job(ingest, ing, job) : 0;
-		} else if (kept->jobs == 0) {
-			return 0;
-		}
-		if (r == 0 && (!job || kept->jobs == JOBS_KEPT || !ing ||
-			       cr_ingester_idle(ing)))
+		struct cr_job *job =
+			cr_ingest_take_job(ingest, kept->jobs == 0);
+
+		if (job)
+			r = take_up(ingest, ing, kept, job);
+		else if (kept->jobs > 0)
 			r = settle(ingest, ing, kept);
+		else if ((!ing || !cr_batches_help(ingest->batches,
+						   cr_ingester_stream(ing))) &&
+			 cr_ingest_is_over(ingest))
+			return 0;
 	}
 	return r;
 }
@@ -245,7 +266,7 @@ void *cr_ingest_work(void *arg)
 	int r = 0;
 
 	if (ingest->opt.writer)
-		r = cr_ingester_new(ingest->opt.writer,
+		r = cr_ingester_new(ingest->opt.writer, ingest->batches,
 				    &ingest->progress.bytes_read,
 				    ingest->opt.stop, &ing);
 	if (r == 0)

@@ -21,10 +21,8 @@ struct file {
 	bool here; /* it began since the last settling, without holes */
 	const uint8_t *from; /* if @here: its bytes, end to end */
 	size_t len;
-	uint32_t chunks;	    /* that wait */
-	uint64_t at;		    /* offset of what is stored next */
-	struct cr_capping *capping; /* borrowed; or NULL */
-	bool begun;		    /* @running has bytes */
+	uint32_t chunks; /* that wait */
+	bool begun;	 /* @running has bytes */
 	struct cr_file_hash running;
 	struct cr_id hash;
 };
@@ -86,7 +84,7 @@ static int make_room(struct cr_pending *p)
 }
 
 int cr_pending_begin(struct cr_pending *p, struct cr_stored_content *ret,
-		     bool hashed, struct cr_capping *capping)
+		     bool hashed)
 {
 	struct file *file;
 	int r = make_room(p);
@@ -100,7 +98,6 @@ int cr_pending_begin(struct cr_pending *p, struct cr_stored_content *ret,
 		.size_class = ret->size_class,
 		.hashed = hashed,
 		.here = true,
-		.capping = capping,
 	};
 	cr_file_refs_init(&file->refs, p->writer);
 	p->open = file;
@@ -228,17 +225,11 @@ static int end_file(struct cr_pending *p, struct file *file)
 
 static int store_chunk(struct cr_pending *p, const struct part *part)
 {
-	struct file *file = part->file;
-	struct cr_hint where;
 	int r = cr_stream_put_as(p->stream, CR_CHUNK_DATA, &part->id,
 				 (struct cr_piece){ part->bytes, part->len },
-				 file->size_class == CR_CLASS_64K,
-				 file->capping ? &where : NULL);
+				 part->file->size_class == CR_CLASS_64K, NULL);
 
-	if (r < 0 || !file->capping)
-		return r < 0 ? r : 0;
-	return cr_capping_note(file->capping, &part->id, file->at,
-			       (uint32_t)part->len, r == 1 ? &where : NULL);
+	return r < 0 ? r : 0;
 }
 
 static int store_part(struct cr_pending *p, struct part *part)
@@ -252,7 +243,6 @@ static int store_part(struct cr_pending *p, struct part *part)
 		hash_part(file, part);
 	if (part->type == CHUNK)
 		r = store_chunk(p, part);
-	file->at += part->len;
 	/* Of a dropped file nobody wants the list. */
 	if (r < 0 || !file->ret)
 		return r;

@@ -12,7 +12,6 @@
 #ifndef STORE_WRITE_PENDING_H
 #define STORE_WRITE_PENDING_H
 
-#include "store/write/capping.h"
 #include "store/write/content.h"
 
 struct cr_pending;
@@ -28,12 +27,9 @@ void cr_pending_free(struct cr_pending *p);
  * made, should it have more than a chunk.  Once it has ended, the next
  * settling completes @ret; until then @ret stays where it is.  Then the parts
  * of the file, in order; bytes are borrowed until the next settling.
- * @capping (may be NULL) is told of its chunks, up to the next settling after
- * its end.
  */
 cr_must_check int cr_pending_begin(struct cr_pending *p,
-				   struct cr_stored_content *ret, bool hashed,
-				   struct cr_capping *capping);
+				   struct cr_stored_content *ret, bool hashed);
 cr_must_check int cr_pending_chunk(struct cr_pending *p, const uint8_t *bytes,
 				   size_t len);
 cr_must_check int cr_pending_hole(struct cr_pending *p, uint64_t len);

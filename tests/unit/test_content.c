@@ -24,7 +24,7 @@ static int setup(void **state)
 		return -1;
 	made_init(&made);
 	session_begin(&made, made.repo, "state", &ses);
-	session_ok(cr_ingester_new(ses.writer, NULL, NULL, &ing));
+	session_ok(cr_ingester_new(ses.writer, NULL, NULL, NULL, &ing));
 	looker_init(made.repo, ses.index, &look);
 	return 0;
 }

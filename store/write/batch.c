@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/write/batch.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "store/base/error.h"
+
+struct cr_batches {
+	struct cr_writer *writer;  /* borrowed */
+	void (*queued)(void *arg); /* may be NULL */
+	void *arg;
+	unsigned int most;
+	pthread_mutex_t lock;
+	pthread_cond_t change;		/* for cr_batches_sleep() */
+	struct cr_batch *empty;		/* owned; under: lock */
+	struct cr_batch *first, **last; /* under: lock; that wait */
+	unsigned int made;		/* under: lock */
+};
+
+int cr_batches_new(struct cr_writer *writer, unsigned int most,
+		   void (*queued)(void *arg), void *arg,
+		   struct cr_batches **ret)
+{
+	struct cr_batches *batches = calloc(1, sizeof(*batches));
+
+	assert(most >= 2);
+	if (!batches)
+		return -ENOMEM;
+	batches->writer = writer;
+	batches->most = most;
+	batches->queued = queued;
+	batches->arg = arg;
+	batches->last = &batches->first;
+	(void)pthread_mutex_init(&batches->lock, NULL);
+	(void)pthread_cond_init(&batches->change, NULL);
+	*ret = batches;
+	return 0;
+}
+
+static void batch_free(struct cr_batch *batch)
+{
+	if (!batch)
+		return;
+	if (batch->bytes)
+		explicit_bzero(batch->bytes, CR_BATCH_LEN);
+	free(batch->bytes);
+	free(batch->why);
+	free(batch);
+}
+
+void cr_batches_free(struct cr_batches *batches)
+{
+	if (!batches)
+		return;
+	while (batches->empty) {
+		struct cr_batch *batch = batches->empty;
+
+		batches->empty = batch->queued;
+		batch_free(batch);
+		batches->made--;
+	}
+	assert(batches->made == 0);
+	(void)pthread_mutex_destroy(&batches->lock);
+	(void)pthread_cond_destroy(&batches->change);
+	free(batches);
+}
+
+/* ---- Empty ones ---- */
+
+static struct cr_batch *batch_new(void)
+{
+	struct cr_batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return NULL;
+	batch->bytes = aligned_alloc(CR_BATCH_LEN, CR_BATCH_LEN);
+	if (!batch->bytes) {
+		batch_free(batch);
+		return NULL;
+	}
+	/* One fault instead of hundreds; where there are none it stays so. */
+	(void)madvise(batch->bytes, CR_BATCH_LEN, MADV_HUGEPAGE);
+	return batch;
+}
+
+int cr_batch_take(struct cr_batches *batches, struct cr_batch **ret)
+{
+	struct cr_batch *batch;
+	bool make = false;
+
+	(void)pthread_mutex_lock(&batches->lock);
+	batch = batches->empty;
+	if (batch) {
+		batches->empty = batch->queued;
+	} else if (batches->made < batches->most) {
+		make = true;
+		batches->made++;
+	}
+	(void)pthread_mutex_unlock(&batches->lock);
+	if (make) {
+		batch = batch_new();
+		if (!batch) {
+			(void)pthread_mutex_lock(&batches->lock);
+			batches->made--;
+			(void)pthread_mutex_unlock(&batches->lock);
+			return -ENOMEM;
+		}
+	}
+	if (!batch)
+		return 0;
+	batch->parts = 0;
+	batch->next = NULL;
+	batch->result = 0;
+	atomic_store(&batch->done, false);
+	*ret = batch;
+	return 1;
+}
+
+void cr_batch_give_back(struct cr_batches *batches, struct cr_batch *batch)
+{
+	(void)pthread_mutex_lock(&batches->lock);
+	batch->queued = batches->empty;
+	batches->empty = batch;
+	(void)pthread_cond_broadcast(&batches->change);
+	(void)pthread_mutex_unlock(&batches->lock);
+}
+
+/* ---- Full ones ---- */
+
+void cr_batch_push(struct cr_batches *batches, struct cr_batch *batch)
+{
+	(void)pthread_mutex_lock(&batches->lock);
+	batch->queued = NULL;
+	*batches->last = batch;
+	batches->last = &batch->queued;
+	(void)pthread_cond_broadcast(&batches->change);
+	(void)pthread_mutex_unlock(&batches->lock);
+	if (batches->queued)
+		batches->queued(batches->arg);
+}
+
+int cr_batch_result(const struct cr_batch *batch)
+{
+	return batch->result < 0 ? cr_fail(-batch->result, "%s",
+					   batch->why ? batch->why : "")
+				 : 0;
+}
+
+bool cr_batches_waiting(struct cr_batches *batches)
+{
+	bool waiting;
+
+	(void)pthread_mutex_lock(&batches->lock);
+	waiting = batches->first;
+	(void)pthread_mutex_unlock(&batches->lock);
+	return waiting;
+}
+
+static struct cr_batch *pop(struct cr_batches *batches)
+{
+	struct cr_batch *batch;
+
+	(void)pthread_mutex_lock(&batches->lock);
+	batch = batches->first;
+	if (batch) {
+		batches->first = batch->queued;
+		if (!batches->first)
+			batches->last = &batches->first;
+	}
+	(void)pthread_mutex_unlock(&batches->lock);
+	return batch;
+}
+
+static void make_ids(struct cr_batches *batches, struct cr_batch *batch)
+{
+	const uint8_t *at = batch->bytes;
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < batch->parts; i++) {
+		struct cr_batch_part *part = &batch->part[i];
+
+		if (part->hole)
+			continue;
+		batch->want[n++] = (struct cr_id_wanted){ CR_CHUNK_DATA,
+							  { at, part->len },
+							  &part->id };
+		at += part->len;
+	}
+	cr_chunk_ids(&cr_writer_domain(batches->writer)->id_key, batch->want,
+		     n);
+}
+
+static int store(struct cr_batch *batch, struct cr_stream *stream)
+{
+	const uint8_t *at = batch->bytes;
+
+	for (unsigned int i = 0; i < batch->parts; i++) {
+		struct cr_batch_part *part = &batch->part[i];
+		int r;
+
+		if (part->hole)
+			continue;
+		r = cr_stream_put_as(stream, CR_CHUNK_DATA, &part->id,
+				     (struct cr_piece){ at, part->len },
+				     batch->apart, &part->where);
+		if (r < 0)
+			return r;
+		part->known = r == 1;
+		at += part->len;
+	}
+	return 0;
+}
+
+bool cr_batches_help(struct cr_batches *batches, struct cr_stream *stream)
+{
+	struct cr_batch *batch = pop(batches);
+
+	if (!batch)
+		return false;
+	make_ids(batches, batch);
+	batch->result = store(batch, stream);
+	if (batch->result < 0) {
+		free(batch->why);
+		batch->why = strdup(cr_detail());
+	}
+	(void)pthread_mutex_lock(&batches->lock);
+	atomic_store(&batch->done, true);
+	(void)pthread_cond_broadcast(&batches->change);
+	(void)pthread_mutex_unlock(&batches->lock);
+	return true;
+}
+
+void cr_batches_sleep(struct cr_batches *batches, const struct cr_batch *batch)
+{
+	(void)pthread_mutex_lock(&batches->lock);
+	while (!(batch && cr_batch_is_done(batch)) && !batches->first &&
+	       !batches->empty && batches->made == batches->most)
+		(void)pthread_cond_wait(&batches->change, &batches->lock);
+	(void)pthread_mutex_unlock(&batches->lock);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * batch.h - neighbouring chunks of a large file, to be stored by whichever
+ * worker is free.
+ *
+ * One thread, the cutter, reads the file and says where its chunks end: they
+ * are the same however many workers there are.  The rest costs most of the
+ * time, can be done in any order, and is done by batch: ids, deduplication,
+ * compression, sealing.  The cutter then takes what came out in the order of
+ * the file.
+ *
+ *   taken -> filled by the cutter -> pushed -> done by anybody -> given back
+ *
+ * A cutter that finds no empty batch does one that waits.  It may keep one
+ * while it waits for another, so there have to be more of them than cutters.
+ *
+ * Any number of threads; a batch is its cutter's but between pushed and done.
+ */
+#ifndef STORE_WRITE_BATCH_H
+#define STORE_WRITE_BATCH_H
+
+#include <stdatomic.h>
+
+#include "store/codec/hash.h"
+#include "store/write/writer.h"
+
+#define CR_BATCH_LEN   (2u << 20) /* bytes: a huge page, several chunks */
+#define CR_BATCH_PARTS 2048	  /* as many as there are shortest chunks */
+
+/* A chunk or a hole. */
+struct cr_batch_part {
+	uint64_t len;
+	bool hole;
+	/* Of a chunk, once the batch is done: */
+	bool known; /* it was stored, or on its way */
+	struct cr_id id;
+	struct cr_hint where; /* if @known; a zero pack when not known yet */
+};
+
+struct cr_batch {
+	uint8_t *bytes; /* owned; CR_BATCH_LEN; chunks lie end to end */
+	bool apart;	/* of cr_stream_put() */
+	unsigned int parts;
+	struct cr_batch_part part[CR_BATCH_PARTS];
+	struct cr_batch *next; /* the cutter's, while the batch is */
+
+	/* batch.c's: */
+	struct cr_id_wanted want[CR_BATCH_PARTS];
+	struct cr_batch *queued; /* under: lock; the one behind it */
+	atomic_bool done;
+	int result; /* once done: 0 or the writer's error; */
+	char *why;  /* owned; and what cr_detail() said */
+};
+
+struct cr_batches;
+
+/*
+ * At most @most batches, at least two; memory for each is taken when it is
+ * first needed.  @queued (may be NULL) is called after a batch was pushed: who
+ * has nothing to do may come for it.
+ */
+cr_must_check int cr_batches_new(struct cr_writer *writer, unsigned int most,
+				 void (*queued)(void *arg), void *arg,
+				 struct cr_batches **ret);
+/* All were given back. */
+void cr_batches_free(struct cr_batches *batches);
+
+/* 1 with an empty batch in *@ret; 0 when none is left; -ENOMEM. */
+cr_must_check int cr_batch_take(struct cr_batches *batches,
+				struct cr_batch **ret);
+void cr_batch_give_back(struct cr_batches *batches, struct cr_batch *batch);
+
+void cr_batch_push(struct cr_batches *batches, struct cr_batch *batch);
+static inline bool cr_batch_is_done(const struct cr_batch *batch)
+{
+	return atomic_load(&batch->done);
+}
+/* What became of it, when done; the detail is the calling thread's then. */
+cr_must_check int cr_batch_result(const struct cr_batch *batch);
+
+/* Whether one waits to be done. */
+bool cr_batches_waiting(struct cr_batches *batches);
+/* Do the one that has waited longest, by @stream; false when there is none. */
+bool cr_batches_help(struct cr_batches *batches, struct cr_stream *stream);
+/* Sleep until @batch (may be NULL) is done, one waits or one can be taken. */
+void cr_batches_sleep(struct cr_batches *batches, const struct cr_batch *batch);
+
+#endif
