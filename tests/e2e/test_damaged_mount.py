@@ -19,6 +19,8 @@ class Packed:
     def __init__(self, repo, folder):
         self.repo, self.tree = repo, folder / 'tree'
         harness.make_tree(self.tree)
+        # What else there is has packs of its own.
+        repo.backup(self.tree, source='small')
         self.packs = {}
         known = set()
         for name in ('one', 'two'):
