@@ -383,11 +383,23 @@ static int cut(struct job *job, bool sparse)
 	return sparse ? ingest_sparse(job) : ingest_run(job, 0, job->size);
 }
 
+/* A file that is whole in the buffer is hashed side by side with others. */
+static int keep_whole(struct job *job)
+{
+	struct cr_ingester *ing = job->ing;
+
+	return job->size > BUFFER_LEN - ing->used && job->size <= BUFFER_LEN
+		       ? cr_ingester_settle(ing)
+		       : 0;
+}
+
 static int ingest_small(struct job *job, bool sparse, bool hashed)
 {
 	struct cr_pending *pending = job->ing->pending;
-	int r = cr_pending_begin(pending, job->ret, hashed);
+	int r = keep_whole(job);
 
+	if (r == 0)
+		r = cr_pending_begin(pending, job->ret, hashed);
 	if (r == 0)
 		r = cut(job, sparse);
 	if (r == 0 && !job->source_error)

@@ -8,7 +8,9 @@
  *
  * The walker lists and stats; workers read, cut, hash, compress and seal; the
  * encoder takes results in the order of the tree, whatever order they came in:
- * ids are the same with any number of workers.  Queues are bounded.
+ * ids are the same with any number of workers.  A large file is read by one
+ * worker, its chunks are stored by all that are free (batch.h).  Queues are
+ * bounded.
  *
  * Errors of the source go to the warn callback and mark the snapshot; errors of
  * the repository end the ingest and are returned.
