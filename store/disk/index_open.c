@@ -262,15 +262,17 @@ int cr_index_open(const struct cr_state *state, enum cr_index_mode mode,
 	return 0;
 }
 
-int cr_index_follow(const struct cr_state *state, size_t cache_bytes,
-		    const struct cr_kv_meanwhile *meanwhile,
-		    struct cr_index **ret)
+/* Open as secondary: @probed, or probing with something to do @meanwhile. */
+static int begin_following(const struct cr_state *state, size_t cache_bytes,
+			   bool probed, const struct cr_kv_meanwhile *meanwhile,
+			   struct cr_index **ret)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
 	int r = new_index(state, CR_INDEX_SECONDARY, cache_bytes, &index);
 
 	if (r < 0)
 		return r;
+	index->probed = probed;
 	index->meanwhile = meanwhile;
 	r = open_secondary(index);
 	index->meanwhile = NULL;
@@ -280,20 +282,17 @@ int cr_index_follow(const struct cr_state *state, size_t cache_bytes,
 	return 0;
 }
 
+int cr_index_follow(const struct cr_state *state, size_t cache_bytes,
+		    const struct cr_kv_meanwhile *meanwhile,
+		    struct cr_index **ret)
+{
+	return begin_following(state, cache_bytes, false, meanwhile, ret);
+}
+
 int cr_index_reopen(const struct cr_state *state, size_t cache_bytes,
 		    struct cr_index **ret)
 {
-	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
-	int r = new_index(state, CR_INDEX_SECONDARY, cache_bytes, &index);
-
-	if (r < 0)
-		return r;
-	index->probed = true;
-	r = open_secondary(index);
-	if (r < 0)
-		return r;
-	*ret = cr_take(index);
-	return 0;
+	return begin_following(state, cache_bytes, true, NULL, ret);
 }
 
 void cr_index_close(struct cr_index *index)
