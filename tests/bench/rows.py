@@ -168,7 +168,8 @@ def find_in_memory(bench):
 def decode(bench):
     """What it takes one thread, as the program says: without opening."""
     path = bench.file(bench.corpus.source).name
-    bench.run(bench.caprock.store('decode', path))
+    tool = bench.caprock
+    bench.run(tool.store('decode', tool.state, path))
     said = json.loads(bench.log.read_text(encoding='utf-8'))
     return measure.Sample(said['wall'], said['cpu'])
 

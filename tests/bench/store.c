@@ -346,7 +346,7 @@ static const struct {
 	const char *usage;
 	int (*run)(char **argv);
 } commands[] = {
-	{ "decode", 3, "REPOSITORY KEY-FILE PATH", bench_decode },
+	{ "decode", 4, "REPOSITORY KEY-FILE STATE PATH", bench_decode },
 	{ "index", 4, "REPOSITORY KEY-FILE STATE ENTRIES", cmd_index },
 	{ "lookups", 5, "REPOSITORY KEY-FILE STATE ENTRIES COUNT",
 	  cmd_lookups },

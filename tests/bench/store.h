@@ -40,7 +40,7 @@ uint64_t bench_random(uint64_t *state);
 /*
  * Decode every block that the file PATH of the newest snapshot has a part in,
  * once each, in this thread and with libsodium, and print how long that took.
- * @argv: repository, key file, PATH.
+ * @argv: repository, key file, state directory, PATH.
  */
 int bench_decode(char **argv);
 
