@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #include "store/base/error.h"
+#include "store/base/log.h"
 
 #define TICK_MS	    250
 #define END_TICK_MS 50
@@ -22,6 +24,7 @@ struct worker {
 	bool runs; /* main's */
 	pthread_mutex_t lock;
 	struct fuse_req *req; /* under: lock, as all below; or NULL */
+	struct cr_asked asked;
 	uint64_t begun;	      /* ms: work on .req */
 	uint64_t interrupted; /* ms: that was seen; 0: not yet */
 	bool answered;	      /* .req was, by main */
@@ -35,6 +38,7 @@ struct cr_loop {
 	pthread_key_t self; /* the worker of a thread */
 	sem_t changed;	    /* a worker ended, or all is to end */
 	unsigned int stuck; /* main's: workers that were replaced */
+	bool short_of;	    /* main's: all of those, which the log knows */
 	unsigned int workers;
 	struct worker worker[];
 };
@@ -95,7 +99,8 @@ static void unlock(struct worker *worker)
 
 /* ---- Work ---- */
 
-void cr_loop_works(struct cr_loop *loop, struct fuse_req *req)
+void cr_loop_works(struct cr_loop *loop, struct fuse_req *req,
+		   struct cr_asked asked)
 {
 	struct worker *worker = loop ? pthread_getspecific(loop->self) : NULL;
 
@@ -103,6 +108,7 @@ void cr_loop_works(struct cr_loop *loop, struct fuse_req *req)
 		return;
 	lock(worker);
 	worker->req = req;
+	worker->asked = asked;
 	worker->begun = now();
 	worker->interrupted = 0;
 	worker->answered = false;
@@ -232,9 +238,9 @@ static bool is_left(struct worker *worker, uint64_t at, struct fuse_req **req)
 	return true;
 }
 
-static bool is_stuck(const struct worker *worker, uint64_t at)
+static bool is_late(const struct worker *worker, uint64_t at)
 {
-	return (worker->req || worker->answered) && !worker->replaced &&
+	return (worker->req || worker->answered) &&
 	       at >= worker->begun + worker->loop->options.replace;
 }
 
@@ -246,7 +252,8 @@ static void look_at(struct worker *worker, uint64_t at)
 	bool stuck, left;
 
 	lock(worker);
-	stuck = loop->stuck < CR_LOOP_STUCK && is_stuck(worker, at);
+	stuck = loop->stuck < CR_LOOP_STUCK && !worker->replaced &&
+		is_late(worker, at);
 	left = is_left(worker, at, &req);
 	unlock(worker);
 	if (left)
@@ -259,6 +266,50 @@ static void look_at(struct worker *worker, uint64_t at)
 	loop->stuck++;
 }
 
+/* Count it, and tell what it waits for. */
+static void tell(struct worker *worker, uint64_t at, unsigned int *late)
+{
+	struct cr_asked asked;
+	uint64_t begun;
+	bool is;
+
+	lock(worker);
+	is = is_late(worker, at);
+	asked = worker->asked;
+	begun = worker->begun;
+	unlock(worker);
+	if (!is)
+		return;
+	++*late;
+	cr_log(CR_LOG_NOTICE, "storage: %s of node %" PRIu64 ": %.1f s",
+	       asked.name, asked.node, (double)(at - begun) / 1000);
+}
+
+void cr_loop_log(struct cr_loop *loop)
+{
+	unsigned int late = 0;
+	uint64_t at = now();
+
+	for (unsigned int i = 0; i < loop->workers; i++)
+		tell(&loop->worker[i], at, &late);
+	if (late > 0)
+		cr_log(CR_LOG_WARNING, "storage: %u requests wait for it",
+		       late);
+}
+
+/* Once each time that it comes to that. */
+static void tell_shortage(struct cr_loop *loop)
+{
+	bool is = loop->stuck == CR_LOOP_STUCK;
+
+	if (is && !loop->short_of) {
+		cr_log(CR_LOG_WARNING, "storage: it does not answer; "
+				       "now all who ask for more wait");
+		cr_loop_log(loop);
+	}
+	loop->short_of = is;
+}
+
 static void look_at_all(struct cr_loop *loop)
 {
 	uint64_t at = now();
@@ -266,6 +317,7 @@ static void look_at_all(struct cr_loop *loop)
 	for (unsigned int i = 0; i < loop->workers; i++)
 		if (loop->worker[i].runs)
 			look_at(&loop->worker[i], at);
+	tell_shortage(loop);
 }
 
 /* ---- Beginning and end ---- */

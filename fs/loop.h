@@ -7,7 +7,8 @@
  * have in their hands.  One whose request is not answered after two seconds is
  * taken to wait for the storage: another is started in its stead, and it ends
  * when it comes back.  So nobody waits for another file, until CR_LOOP_STUCK
- * more requests hang than there are threads: then all wait.
+ * more requests hang than there are threads: then all wait, and the log says
+ * for what.
  *
  * A request that is interrupted is answered by who works on it or, when that
  * takes longer than a second, with EINTR, so that who was killed can go.  Not
@@ -18,6 +19,7 @@
 #define FS_LOOP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "store/base/util.h"
 
@@ -49,14 +51,24 @@ cr_must_check int cr_loop_run(struct cr_loop *loop);
 /* Any thread may ask for the end. */
 void cr_loop_end(struct cr_loop *loop);
 
+/* To the log, from any thread: the requests that took too long, if any. */
+void cr_loop_log(struct cr_loop *loop);
+
 /* ---- For who answers ---- */
+
+/* What a request asks for: @name, such as "read", is not copied. */
+struct cr_asked {
+	const char *name;
+	uint64_t node;
+};
 
 /*
  * What comes now may have to wait for the storage.  @req must not be touched
  * until cr_loop_answers() tells whether it is still to be answered, which the
  * caller does then at once.  @loop may be NULL: then it always is.
  */
-void cr_loop_works(struct cr_loop *loop, struct fuse_req *req);
+void cr_loop_works(struct cr_loop *loop, struct fuse_req *req,
+		   struct cr_asked asked);
 cr_must_check bool cr_loop_answers(struct cr_loop *loop);
 
 static inline void cr_loop_freep(struct cr_loop **loop)

@@ -26,10 +26,10 @@ static struct cr_mount *mount_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-void cr_op_begin(fuse_req_t req)
+void cr_op_begin(fuse_req_t req, const char *name, fuse_ino_t ino)
 {
 	cr_detail_clear();
-	cr_loop_works(mount_of(req)->loop, req);
+	cr_loop_works(mount_of(req)->loop, req, (struct cr_asked){ name, ino });
 }
 
 bool cr_op_ends(fuse_req_t req, const struct cr_node *node, int r)
@@ -129,7 +129,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	bool told = false;
 	int r, error = 0;
 
-	cr_op_begin(req);
+	cr_op_begin(req, "lookup", parent);
 	r = cr_node_open(mount->inodes, parent, &dir);
 	if (r == 0)
 		r = do_lookup(mount, &dir, name, &e);
@@ -167,7 +167,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 	int r;
 
 	(void)fi;
-	cr_op_begin(req);
+	cr_op_begin(req, "getattr", ino);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		cr_reply_stat(mount, &node, &st);
@@ -214,7 +214,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	cr_cleanup(cr_buf_release) struct cr_buf target = { 0 };
 	int r;
 
-	cr_op_begin(req);
+	cr_op_begin(req, "readlink", ino);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = do_readlink(mount, &node, &target);
@@ -235,7 +235,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino,
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_op_begin(req);
+	cr_op_begin(req, "opendir", ino);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (!cr_op_ends(req, &node, r))
 		return;
@@ -252,7 +252,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	bool told = false;
 	int r, error = 0;
 
-	cr_op_begin(req);
+	cr_op_begin(req, "readdir", ino);
 	r = cr_node_open(mount->inodes, ino, &dir);
 	if (r == 0)
 		r = cr_listing_init(&listing, mount, size, plus);

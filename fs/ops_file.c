@@ -57,7 +57,7 @@ void cr_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_op_begin(req);
+	cr_op_begin(req, "open", ino);
 	r = check_open(mount, ino, &node);
 	if (!cr_op_ends(req, &node, r))
 		return;
@@ -128,7 +128,7 @@ void cr_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	int r;
 
 	(void)fi;
-	cr_op_begin(req);
+	cr_op_begin(req, "read", ino);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		is_text = !node.entry && cr_date_is_file(&node.date);
@@ -183,7 +183,7 @@ void cr_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		fuse_reply_err(req, EINVAL);
 		return;
 	}
-	cr_op_begin(req);
+	cr_op_begin(req, "lseek", ino);
 	r = off < 0 ? -ENXIO : cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = do_lseek(mount, &node, (uint64_t)off, whence, &at);

@@ -12,10 +12,10 @@
 struct cr_node;
 
 /*
- * Work on @req begins, which may take long.  From here to cr_loop_answers() it
- * is not to be touched (loop.h).
+ * Work on @req, called @name in the log, begins, which may take long.  From
+ * here to cr_loop_answers() it is not to be touched (loop.h).
  */
-void cr_op_begin(fuse_req_t req);
+void cr_op_begin(fuse_req_t req, const char *name, fuse_ino_t ino);
 
 /*
  * The end of that: @r, negative where it failed, came of @node (which may be

@@ -86,7 +86,7 @@ void cr_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_op_begin(req);
+	cr_op_begin(req, "getxattr", ino);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = get_xattr(mount, &node, &wanted);
@@ -133,7 +133,7 @@ void cr_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		fuse_reply_err(req, ENOSYS);
 		return;
 	}
-	cr_op_begin(req);
+	cr_op_begin(req, "listxattr", ino);
 	r = cr_node_open(mount->inodes, ino, &node);
 	if (r == 0)
 		r = get_xattrs(mount, &node, &set);

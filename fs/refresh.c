@@ -95,6 +95,7 @@ static bool is_end(struct cr_refresh *self)
 	if (info.ssi_signo == SIGUSR1) {
 		cr_figures_log(self->mount->figures, self->mount->reader);
 		cr_ahead_log(self->mount->ahead);
+		cr_loop_log(self->mount->loop);
 		return false;
 	}
 	/* Detached there is no terminal that could hang up: look again now. */

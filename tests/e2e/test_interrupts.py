@@ -65,6 +65,12 @@ def end_all(processes, number):
         assert process.wait(30) == -number
 
 
+def says_who_waits(mount):
+    """Whether it does in the log, when it is asked."""
+    os.kill(mount.server, signal.SIGUSR1)
+    return any('storage: read of node ' in line for line in mount.lines)
+
+
 @pytest.mark.main
 @pytest.mark.threads
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
@@ -72,12 +78,14 @@ def test_who_reads_from_storage_that_hangs(repo, storage, tmp_path, number):
     """More readers than threads: who reads another file does not notice."""
     packed = Packed(repo, tmp_path)
     pack = packed.packs['two'].name
-    with storage.repo.mount('max_threads=2') as mount:
+    with storage.repo.mount('max_threads=2',
+                            expect=('figures: ', 'storage: ')) as mount:
         top = mount.snapshot()
         with storage.holding(pack):
             with all_running(5 * [['cat', top / 'two']]) as readers:
                 storage.wait(pack)
                 packed.check_others(top, {'two'})
+                harness.until(lambda: says_who_waits(mount), 'it is logged')
                 end_all(readers, number)
             packed.check_others(top, {'two'})
             assert mount.alive()

@@ -6,41 +6,10 @@
 
 #include "store/base/buf.h"
 #include "store/base/error.h"
-#include "store/base/log.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/said.h"
 
 #define LINES_MAX 20000
-
-/* stderr goes to a file meanwhile. */
-struct said {
-	int stderr_was;
-	FILE *file;
-	char line[1200]; /* the last one */
-};
-
-static void listen_begin(struct said *said)
-{
-	said->stderr_was = dup(STDERR_FILENO);
-	said->file = tmpfile();
-	assert_non_null(said->file);
-	assert_true(dup2(fileno(said->file), STDERR_FILENO) >= 0);
-	cr_log_init("test", false);
-}
-
-/* How many lines were said. */
-static unsigned int listen_end(struct said *said)
-{
-	unsigned int lines = 0;
-
-	(void)dup2(said->stderr_was, STDERR_FILENO);
-	(void)close(said->stderr_was);
-	rewind(said->file);
-	said->line[0] = '\0';
-	while (fgets(said->line, sizeof(said->line), said->file))
-		lines++;
-	(void)fclose(said->file);
-	return lines;
-}
 
 static void tell(struct cr_damage *damage, const char *snapshot,
 		 const char *path)

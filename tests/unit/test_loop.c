@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "tests/unit/kernel.h"
+#include "tests/unit/said.h"
 
 #define NEVER 3600000 /* ms */
 #define SOON  50
@@ -36,7 +37,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	bool hang = strcmp(name, "hang") == 0;
 
 	(void)parent;
-	cr_loop_works(world->loop, req);
+	cr_loop_works(world->loop, req, (struct cr_asked){ "lookup", parent });
 	if (hang) {
 		assert_int_equal(sem_post(&world->hangs), 0);
 		while (sem_wait(&world->released) < 0)
@@ -185,12 +186,23 @@ static void threads_are_bounded_and_go_when_it_is_over(void **state)
 	const unsigned int others = count_threads() + 1, threads = 2;
 	const unsigned int most = threads + CR_LOOP_STUCK;
 	struct world world;
+	struct said said;
+	char wait[64];
 
 	(void)state;
+	listen_begin(&said);
 	world_init(&world, threads, SOON, NEVER);
 	for (unsigned int i = 0; i < most; i++)
 		(void)hang(&world);
 	assert_int_equal(count_threads(), others + most);
+	/* Which is said, once; and to who asks, how many hang. */
+	(void)snprintf(wait, sizeof(wait), "storage: %u requests wait", most);
+	while (listen_count(&said, wait) == 0) {
+		(void)usleep(1000);
+		cr_loop_log(world.loop);
+	}
+	assert_true(listen_count(&said, "lookup of node 1: ") >= most);
+	assert_int_equal(listen_count(&said, "all who ask for more wait"), 1);
 	/* Nobody is left who could take these; none gets lost. */
 	for (unsigned int i = 0; i < 3; i++)
 		(void)send_lookup(&world, "hang");
@@ -207,6 +219,7 @@ static void threads_are_bounded_and_go_when_it_is_over(void **state)
 		ask_quickly(&world);
 	assert_int_equal(count_threads(), others + threads);
 	world_release(&world);
+	(void)listen_end(&said);
 }
 
 static void who_is_interrupted_can_go(void **state)
