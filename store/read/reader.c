@@ -4,58 +4,29 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "store/base/buf.h"
 #include "store/base/error.h"
 #include "store/base/hex.h"
-#include "store/base/pool.h"
-#include "store/codec/compress.h"
-#include "store/read/cache.h"
+#include "store/read/blocks.h"
 #include "store/read/packs.h"
 #include "store/read/snapshots.h"
 #include "store/read/unindexed.h"
 
 #define COPIES_MAX   8 /* of one chunk that the index is asked for */
 #define RECENT_PACKS 4
-#define UNDER_WAY    (16u << 20) /* bytes: blocks as stored, or pinned */
-
-/*
- * A decoded block; which of its chunks were found to match their id, and which
- * were wanted for the last time.
- */
-struct shown_block {
-	struct cr_block *block; /* owned */
-	bool brought;		/* before anybody asked */
-	atomic_bool used;
-	atomic_uint wanted; /* chunks that were not */
-	struct {
-		atomic_uchar checked; /* 0 not yet, 1 good, 2 bad */
-		atomic_bool last;
-	} slot[];
-};
-
-struct spare {
-	struct cr_decompressor *dec; /* owned */
-	struct spare *next;
-};
 
 struct cr_reader {
 	const struct cr_repo *repo;	/* borrowed */
 	struct cr_index *index;		/* borrowed; may be NULL */
-	struct cr_cache *blocks;	/* owned */
-	struct cr_pool *pool;		/* owned; of the blocks */
+	struct cr_blocks *blocks;	/* owned */
 	struct cr_packs *packs;		/* owned */
 	struct cr_unindexed *unindexed; /* owned */
-	cr_reader_used *used;		/* may be NULL */
-	void *used_arg;
 	pthread_mutex_t lock;
-	struct spare *spare;		    /* under: lock */
 	struct cr_uid recent[RECENT_PACKS]; /* data packs; under: lock */
 	unsigned int recent_next;	    /* under: lock */
 	struct cr_uid until;		    /* of the last view; under: lock */
 	uint32_t until_number;		    /* under: lock */
-	atomic_ullong decoded_blocks, decoded_bytes;
 	atomic_ullong hints_followed, hints_stale, lookups, searches;
 };
 
@@ -80,98 +51,14 @@ static enum cr_pack_kind kind_of(enum cr_chunk_type type)
 								: CR_PACK_META;
 }
 
-/* ---- What the two caches load ---- */
-
-static int take_decompressor(struct cr_reader *reader, struct spare **ret)
-{
-	struct spare *spare;
-	int r;
-
-	(void)pthread_mutex_lock(&reader->lock);
-	spare = reader->spare;
-	if (spare)
-		reader->spare = spare->next;
-	(void)pthread_mutex_unlock(&reader->lock);
-	if (!spare) {
-		spare = calloc(1, sizeof(*spare));
-		if (!spare)
-			return -ENOMEM;
-		r = cr_decompressor_new(&spare->dec);
-		if (r < 0) {
-			free(spare);
-			return r;
-		}
-	}
-	*ret = spare;
-	return 0;
-}
-
-static void give_decompressor(struct cr_reader *reader, struct spare *spare)
-{
-	(void)pthread_mutex_lock(&reader->lock);
-	spare->next = reader->spare;
-	reader->spare = spare;
-	(void)pthread_mutex_unlock(&reader->lock);
-}
-
-struct block_source {
-	struct cr_reader *reader;
-	const struct cr_pack *pack;
-	bool ahead;  /* nobody asked for it yet */
-	bool loaded; /* out */
-};
-
-static int load_block(void *arg, const struct cr_cache_key *key, void **value,
-		      size_t *weight)
-{
-	cr_cleanup(cr_block_freep) struct cr_block *block = NULL;
-	struct block_source *source = arg;
-	struct shown_block *shown;
-	struct spare *spare;
-	int r = take_decompressor(source->reader, &spare);
-
-	if (r < 0)
-		return r;
-	r = cr_pack_read(source->pack, key->n, spare->dec, source->reader->pool,
-			 &block);
-	give_decompressor(source->reader, spare);
-	if (r < 0)
-		return r;
-	shown = calloc(1, sizeof(*shown) +
-				  block->table.chunks * sizeof(shown->slot[0]));
-	if (!shown)
-		return -ENOMEM;
-	(void)atomic_fetch_add(&source->reader->decoded_blocks, 1);
-	(void)atomic_fetch_add(&source->reader->decoded_bytes, block->raw_len);
-	*weight = sizeof(*shown) + block->raw_len +
-		  block->table.chunks *
-			  (sizeof(uint32_t) + sizeof(shown->slot[0]));
-	atomic_init(&shown->wanted, block->table.chunks);
-	shown->block = cr_take(block);
-	shown->brought = source->ahead;
-	source->loaded = true;
-	*value = shown;
-	return 0;
-}
-
-static void drop_block(void *value)
-{
-	struct shown_block *shown = value;
-
-	cr_block_free(shown->block);
-	free(shown);
-}
-
 /* ---- Life -----------------------------------------------------------------
  */
 
 int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
 		  size_t cache_bytes, struct cr_reader **ret)
 {
-	static const struct cr_cache_ops block_ops = { load_block, drop_block };
 	cr_cleanup(cr_reader_freep) struct cr_reader *reader =
 		calloc(1, sizeof(*reader));
-	size_t block_bytes = cache_bytes - cache_bytes / 4;
 	int r;
 
 	if (!reader)
@@ -181,9 +68,8 @@ int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
 	reader->index = index;
 	r = cr_packs_new(repo, cache_bytes / 4, &reader->packs);
 	if (r == 0)
-		r = cr_cache_new(block_bytes, &block_ops, &reader->blocks);
-	if (r == 0)
-		r = cr_pool_new(block_bytes + UNDER_WAY, &reader->pool);
+		r = cr_blocks_new(cache_bytes - cache_bytes / 4,
+				  &reader->blocks);
 	if (r == 0)
 		r = cr_unindexed_new(repo, index, &reader->unindexed);
 	if (r < 0)
@@ -196,17 +82,9 @@ void cr_reader_free(struct cr_reader *reader)
 {
 	if (!reader)
 		return;
-	cr_cache_free(reader->blocks);
-	cr_pool_free(reader->pool);
+	cr_blocks_free(reader->blocks);
 	cr_packs_free(reader->packs);
 	cr_unindexed_free(reader->unindexed);
-	while (reader->spare) {
-		struct spare *spare = reader->spare;
-
-		reader->spare = spare->next;
-		cr_decompressor_free(spare->dec);
-		free(spare);
-	}
 	(void)pthread_mutex_destroy(&reader->lock);
 	free(reader);
 }
@@ -223,20 +101,21 @@ void cr_reader_expect_packs(struct cr_reader *reader)
 
 void cr_reader_get_stats(struct cr_reader *reader, struct cr_reader_stats *ret)
 {
-	struct cr_cache_stats blocks, packs;
+	struct cr_blocks_stats blocks;
+	struct cr_cache_stats packs;
 
-	cr_cache_get_stats(reader->blocks, &blocks);
+	cr_blocks_get_stats(reader->blocks, &blocks);
 	cr_packs_get_stats(reader->packs, &packs);
 	*ret = (struct cr_reader_stats){
-		.hits = blocks.hits,
-		.misses = blocks.misses,
-		.blocks_decoded = atomic_load(&reader->decoded_blocks),
-		.bytes_decoded = atomic_load(&reader->decoded_bytes),
+		.hits = blocks.cache.hits,
+		.misses = blocks.cache.misses,
+		.blocks_decoded = blocks.decoded,
+		.bytes_decoded = blocks.decoded_bytes,
 		.hints_followed = atomic_load(&reader->hints_followed),
 		.hints_stale = atomic_load(&reader->hints_stale),
 		.index_lookups = atomic_load(&reader->lookups),
 		.searches = atomic_load(&reader->searches),
-		.cached_bytes = blocks.bytes + packs.bytes,
+		.cached_bytes = blocks.cache.bytes + packs.bytes,
 	};
 }
 
@@ -282,10 +161,10 @@ static bool must_hash(const struct wanted *w, const struct cr_pack *pack)
 
 /* Split and hash chunk @place of the pinned block. */
 static int check_chunk(struct wanted *w, const struct cr_pack *pack,
-		       const struct cr_place *place, struct shown_block *shown,
+		       const struct cr_place *place, struct cr_cached *block,
 		       struct cr_piece *hashed, struct cr_piece *tail)
 {
-	struct cr_piece chunk = cr_block_chunk(shown->block, place->slot);
+	struct cr_piece chunk = cr_blocks_chunk(block, place->slot);
 	char name[CR_PACK_NAME_LEN];
 	struct cr_id is;
 	int r;
@@ -297,13 +176,12 @@ static int check_chunk(struct wanted *w, const struct cr_pack *pack,
 		if (r < 0)
 			return r;
 	}
-	if (!must_hash(w, pack) ||
-	    atomic_load(&shown->slot[place->slot].checked) == 1)
+	if (!must_hash(w, pack) || cr_blocks_is_checked(block, place->slot))
 		return 0;
 	is = cr_chunk_id(&w->view->domain->id_key, w->type, hashed->bytes,
 			 hashed->len);
 	if (cr_id_equal(&is, w->id)) {
-		atomic_store(&shown->slot[place->slot].checked, 1);
+		cr_blocks_set_checked(block, place->slot);
 		return 0;
 	}
 	cr_pack_name(cr_pack_header(pack)->kind, &cr_pack_header(pack)->pack,
@@ -312,21 +190,11 @@ static int check_chunk(struct wanted *w, const struct cr_pack *pack,
 		       place->block, place->slot, cr_id_hex(w->id).text);
 }
 
-static void note_use(const struct wanted *w, const struct cr_cache_key *key,
-		     struct shown_block *shown)
-{
-	if (!w->reader->used || kind_of(w->type) != CR_PACK_DATA ||
-	    atomic_load(&shown->used) || atomic_exchange(&shown->used, true))
-		return;
-	w->reader->used(w->reader->used_arg, &key->uid, key->n, shown->brought);
-}
-
 static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 		      const struct cr_place *place)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
-	struct cr_cache_key key = { cr_pack_header(pack)->pack, place->block };
-	struct block_source source = { .reader = w->reader, .pack = pack };
+	struct cr_blocks *blocks = w->reader->blocks;
 	struct cr_piece hashed, tail;
 	int r;
 
@@ -336,16 +204,16 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 			return r;
 	}
 	if (w->found)
-		*w->found =
-			(struct cr_hint){ key.uid, place->block, place->slot };
+		*w->found = (struct cr_hint){ cr_pack_header(pack)->pack,
+					      place->block, place->slot };
 	if (!w->pin)
 		return 0;
-	r = cr_cache_get(w->reader->blocks, &key, &source, &cached);
+	r = cr_blocks_get(blocks, pack, place->block, &cached);
 	if (r < 0)
 		return r;
-	note_use(w, &key, cr_cached_value(cached));
-	r = check_chunk(w, pack, place, cr_cached_value(cached), &hashed,
-			&tail);
+	if (kind_of(w->type) == CR_PACK_DATA)
+		cr_blocks_note_use(blocks, pack, place->block, cached);
+	r = check_chunk(w, pack, place, cached, &hashed, &tail);
 	if (r < 0)
 		return r;
 	if (w->tail)
@@ -354,14 +222,6 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 				   .cached = cr_take(cached),
 				   .slot = place->slot };
 	return 0;
-}
-
-static bool is_cached(const struct wanted *w, const struct cr_uid *pack,
-		      const struct cr_place *place)
-{
-	const struct cr_cache_key key = { *pack, place->block };
-
-	return cr_cache_has(w->reader->blocks, &key);
 }
 
 /*
@@ -393,7 +253,7 @@ static int try_pack(struct wanted *w, const struct cr_uid *uid,
 		at = *place;
 	else if (!cr_pack_find(pack, w->id, w->type, &at))
 		return 0;
-	if (w->cached && !is_cached(w, uid, &at))
+	if (w->cached && !cr_blocks_has(w->reader->blocks, uid, at.block))
 		return 0;
 	r = take_chunk(w, pack, &at);
 	if (r == -ENOMEM)
@@ -598,31 +458,27 @@ int cr_reader_get(struct cr_reader *reader, const struct cr_view *view,
 	return find_chunk(&w, hint);
 }
 
-void cr_reader_on_use(struct cr_reader *reader, cr_reader_used *used, void *arg)
+void cr_reader_on_use(struct cr_reader *reader, cr_blocks_used *used, void *arg)
 {
-	reader->used = used;
-	reader->used_arg = arg;
+	cr_blocks_on_use(reader->blocks, used, arg);
 }
 
 int cr_reader_bring(struct cr_reader *reader, const struct cr_uid *uid,
 		    uint32_t block)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *table = NULL;
-	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
-	struct cr_cache_key key = { *uid, block };
-	struct block_source source = { .reader = reader, .ahead = true };
 	const struct cr_footer *footer;
+	const struct cr_pack *pack;
 	int r = cr_packs_get(reader->packs, CR_PACK_DATA, uid, &table);
 
 	if (r < 0)
 		return r;
-	source.pack = cr_packs_pack(table);
-	footer = cr_pack_footer(source.pack);
+	pack = cr_packs_pack(table);
+	footer = cr_pack_footer(pack);
 	/* The last one may hold only padding. */
 	if (block >= footer->blocks || footer->block[block].chunks == 0)
 		return cr_fail(CR_EMISSING, "the pack ends before that");
-	r = cr_cache_get(reader->blocks, &key, &source, &cached);
-	return r < 0 ? r : source.loaded;
+	return cr_blocks_bring(reader->blocks, pack, block);
 }
 
 int cr_reader_locate(struct cr_reader *reader, const struct cr_view *view,
@@ -650,19 +506,10 @@ int cr_reader_choose(struct cr_reader *reader, const struct cr_want *want,
 	return find_chunk(&w, &want->hint);
 }
 
-/* Whether no chunk of the block is wanted again. */
-static bool is_spent(const struct cr_pin *pin)
-{
-	struct shown_block *shown = cr_cached_value(pin->cached);
-
-	return !atomic_exchange(&shown->slot[pin->slot].last, true) &&
-	       atomic_fetch_sub(&shown->wanted, 1) == 1;
-}
-
 void cr_pin_release(struct cr_pin *pin)
 {
-	if (pin->cached && pin->last && is_spent(pin))
-		cr_cached_spend(pin->cached);
+	if (pin->cached && pin->last)
+		cr_blocks_spend(pin->cached, pin->slot);
 	else
 		cr_cached_unpin(pin->cached);
 	*pin = (struct cr_pin){ 0 };

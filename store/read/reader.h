@@ -15,6 +15,7 @@
 #include "store/disk/index.h"
 #include "store/disk/pack.h"
 #include "store/disk/repo.h"
+#include "store/read/blocks.h"
 
 struct cr_reader;
 struct cr_snapshot;
@@ -73,15 +74,8 @@ cr_must_check int cr_reader_get(struct cr_reader *reader,
 				struct cr_piece *tail);
 void cr_pin_release(struct cr_pin *pin);
 
-/*
- * @used is told of each block of data that somebody takes a chunk of for the
- * first time since it was decoded; @brought: by cr_reader_bring().  It is
- * called in the thread of who takes it, and has to be quick.  Set it before
- * others read.
- */
-typedef void cr_reader_used(void *arg, const struct cr_uid *pack,
-			    uint32_t block, bool brought);
-void cr_reader_on_use(struct cr_reader *reader, cr_reader_used *used,
+/* As cr_blocks_on_use(), of blocks of data.  Set it before others read. */
+void cr_reader_on_use(struct cr_reader *reader, cr_blocks_used *used,
 		      void *arg);
 
 /*
