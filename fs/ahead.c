@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fs/follow.h"
 #include "fs/mount.h"
@@ -324,10 +323,7 @@ static void *run(void *arg)
 
 int cr_ahead_start(struct cr_ahead *ahead)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned int want = cores < 1 ? 1u
-				      : cr_min((unsigned int)cores,
-					       (unsigned int)THREADS_MAX);
+	unsigned int want = cr_min(cr_cores(), (unsigned int)THREADS_MAX);
 
 	while (ahead->threads < want) {
 		int r = pthread_create(&ahead->thread[ahead->threads], NULL,

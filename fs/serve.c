@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "fs/ahead.h"
 #include "fs/detach.h"
@@ -77,12 +76,9 @@ static int session_new(struct cr_mount *mount)
 
 static unsigned int threads(const struct cr_mount_options *options)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
 	if (options->threads > 0)
 		return options->threads;
-	return cores > 0 ? cr_max(2 * (unsigned int)cores, THREADS_MIN)
-			 : THREADS_MIN;
+	return cr_max(2 * cr_cores(), THREADS_MIN);
 }
 
 static int loop_new(struct cr_mount *mount, struct cr_loop **ret)

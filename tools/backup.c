@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "store/base/error.h"
 #include "store/base/escape.h"
@@ -481,11 +480,8 @@ static int make_ingest(struct backup *b)
 		.stop = &stopped,
 	};
 
-	if (ingest.jobs == 0) {
-		long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-		ingest.jobs = cores > 0 ? (unsigned int)cores : 1;
-	}
+	if (ingest.jobs == 0)
+		ingest.jobs = cr_cores();
 	return cr_ingest_new(&ingest, &b->ingest);
 }
 

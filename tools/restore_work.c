@@ -10,7 +10,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "store/base/error.h"
 #include "tools/restore_int.h"
@@ -96,10 +95,8 @@ static void *work(void *arg)
 int cr_work_start(struct cr_restore *run)
 {
 	struct cr_restore_work *w = &run->work;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned int want = cores < 2 ? 2 : (unsigned int)cores;
+	unsigned int want = cr_min(cr_max(cr_cores(), 2u), WORKERS_MAX);
 
-	want = cr_min(want, WORKERS_MAX);
 	/* Each block would be freed to the kernel, and have new pages. */
 	(void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
 	(void)mallopt(M_MMAP_THRESHOLD, KEPT_MAX);

@@ -43,4 +43,7 @@ static inline void cr_freep(void *pointer)
 
 void cr_closep(int *fd);
 
+/* How many processors this process may run on: at least one. */
+unsigned int cr_cores(void);
+
 #endif
