@@ -272,7 +272,6 @@ static void decode(struct cr_ahead *ahead, const struct job *job)
 {
 	cr_cleanup(cr_node_release) struct cr_node node = { 0 };
 	cr_cleanup(cr_handle_release) struct cr_handle handle = { 0 };
-	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
 	int r = cr_node_open(ahead->mount->inodes, job->node, &node);
 
 	if (r == 0)
@@ -280,9 +279,9 @@ static void decode(struct cr_ahead *ahead, const struct job *job)
 			    ? open_file(ahead->mount, &node, &handle)
 			    : -ENOENT;
 	if (r == 0)
-		r = cr_file_span(handle.file, job->offset, job->len, &span);
+		r = cr_file_fetch(handle.file, job->offset, job->len);
 	if (r == 0)
-		(void)atomic_fetch_add(&ahead->decoded, span.len);
+		(void)atomic_fetch_add(&ahead->decoded, job->len);
 }
 
 static void follow(struct cr_ahead *ahead, const struct job *job)

@@ -259,3 +259,13 @@ void cr_blocks_spend(struct cr_cached *cached, uint32_t slot)
 	else
 		cr_cached_unpin(cached);
 }
+
+void cr_blocks_pass(struct cr_cached *cached, uint32_t slot)
+{
+	const struct shown_block *shown = cr_cached_value(cached);
+
+	if (slot + 1 == shown->block->table.chunks)
+		cr_cached_pass(cached);
+	else
+		cr_cached_unpin(cached);
+}

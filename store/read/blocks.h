@@ -61,6 +61,11 @@ void cr_blocks_note_use(struct cr_blocks *blocks, const struct cr_pack *pack,
  * when all of them were.
  */
 void cr_blocks_spend(struct cr_cached *cached, uint32_t slot);
+/*
+ * Unpin it, the chunk in @slot being one that somebody had the whole of who
+ * reads on: with the last chunk he is through with the block.
+ */
+void cr_blocks_pass(struct cr_cached *cached, uint32_t slot);
 
 struct cr_blocks_stats {
 	struct cr_cache_stats cache;

@@ -14,6 +14,7 @@
  */
 #define SHARD_BYTES (32u << 20)
 #define BUCKETS	    1024 /* a shard; a power of two */
+#define PASSED	    8	 /* one part in so many is for what was passed */
 
 enum state { LOADING, READY, FAILED };
 
@@ -23,6 +24,7 @@ struct cr_cached {
 	enum state state;    /* under: shard lock */
 	unsigned int pins;   /* under: shard lock */
 	bool spent;	     /* under: shard lock */
+	bool passed;	     /* under: shard lock; in which list */
 	void *value;	     /* owned; set once, before READY */
 	size_t weight;
 	int error;		 /* when FAILED */
@@ -31,12 +33,18 @@ struct cr_cached {
 	struct cr_cached *newer, *older; /* unpinned only; under: shard lock */
 };
 
+/* Unpinned values, by last use. */
+struct list {
+	struct cr_cached *newest, *oldest;
+	size_t bytes;
+};
+
 struct shard {
 	pthread_mutex_t lock;
 	pthread_cond_t loaded;
 	const struct cr_cache_ops *ops; /* borrowed */
 	struct cr_cached *bucket[BUCKETS];
-	struct cr_cached *newest, *oldest; /* the unpinned, by last use */
+	struct list list[2]; /* the second: of what was passed */
 	size_t bytes, limit;
 	uint64_t hits, misses;
 };
@@ -66,34 +74,6 @@ int cr_cache_new(size_t bytes, const struct cr_cache_ops *ops,
 	}
 	*ret = cache;
 	return 0;
-}
-
-static void cached_free(struct cr_cached *cached,
-			const struct cr_cache_ops *ops)
-{
-	if (cached->value)
-		ops->drop(cached->value);
-	free(cached->why);
-	free(cached);
-}
-
-void cr_cache_free(struct cr_cache *cache)
-{
-	if (!cache)
-		return;
-	for (unsigned int s = 0; s < cache->shards; s++) {
-		struct shard *shard = &cache->shard[s];
-
-		while (shard->oldest) {
-			struct cr_cached *cached = shard->oldest;
-
-			shard->oldest = cached->newer;
-			cached_free(cached, &cache->ops);
-		}
-		(void)pthread_mutex_destroy(&shard->lock);
-		(void)pthread_cond_destroy(&shard->loaded);
-	}
-	free(cache);
 }
 
 /* Names are random: their first bytes are hash enough. */
@@ -133,29 +113,46 @@ static void unchain(struct shard *shard, struct cr_cached *cached)
 
 static void unlist(struct shard *shard, struct cr_cached *cached)
 {
-	*(cached->newer ? &cached->newer->older : &shard->newest) =
+	struct list *list = &shard->list[cached->passed];
+
+	*(cached->newer ? &cached->newer->older : &list->newest) =
 		cached->older;
-	*(cached->older ? &cached->older->newer : &shard->oldest) =
+	*(cached->older ? &cached->older->newer : &list->oldest) =
 		cached->newer;
 	cached->newer = cached->older = NULL;
+	list->bytes -= cached->weight;
 }
 
 static void list_newest(struct shard *shard, struct cr_cached *cached)
 {
-	cached->older = shard->newest;
+	struct list *list = &shard->list[cached->passed];
+
+	cached->older = list->newest;
 	cached->newer = NULL;
-	*(shard->newest ? &shard->newest->newer : &shard->oldest) = cached;
-	shard->newest = cached;
+	*(list->newest ? &list->newest->newer : &list->oldest) = cached;
+	list->newest = cached;
+	list->bytes += cached->weight;
 }
 
-/* Take the oldest unpinned values off until the rest fits; to be freed. */
+/* The next to go; NULL when the rest fits.  Of what was passed one may stay. */
+static struct cr_cached *surplus(const struct shard *shard)
+{
+	const struct list *kept = &shard->list[false];
+	const struct list *passed = &shard->list[true];
+	bool over = shard->bytes > shard->limit;
+
+	if (passed->oldest && (over || (passed->bytes > shard->limit / PASSED &&
+					passed->oldest != passed->newest)))
+		return passed->oldest;
+	return over ? kept->oldest : NULL;
+}
+
+/* Take unpinned values off until the rest fits; to be freed. */
 static struct cr_cached *evict(struct shard *shard)
 {
-	struct cr_cached *gone = NULL;
+	struct cr_cached *cached, *gone = NULL;
 
-	while (shard->bytes > shard->limit && shard->oldest) {
-		struct cr_cached *cached = shard->oldest;
-
+	while ((cached = surplus(shard))) {
 		unlist(shard, cached);
 		unchain(shard, cached);
 		shard->bytes -= cached->weight;
@@ -170,9 +167,27 @@ static void free_evicted(struct cr_cached *gone, const struct cr_cache_ops *ops)
 	while (gone) {
 		struct cr_cached *next = gone->chain;
 
-		cached_free(gone, ops);
+		if (gone->value)
+			ops->drop(gone->value);
+		free(gone->why);
+		free(gone);
 		gone = next;
 	}
+}
+
+void cr_cache_free(struct cr_cache *cache)
+{
+	if (!cache)
+		return;
+	for (unsigned int s = 0; s < cache->shards; s++) {
+		struct shard *shard = &cache->shard[s];
+
+		shard->limit = 0;
+		free_evicted(evict(shard), &cache->ops);
+		(void)pthread_mutex_destroy(&shard->lock);
+		(void)pthread_cond_destroy(&shard->loaded);
+	}
+	free(cache);
 }
 
 /* Wait, locked, until @cached is loaded; then take its pin or its error. */
@@ -209,13 +224,14 @@ static struct cr_cached *drop_pin(struct shard *shard, struct cr_cached *cached)
 	return evict(shard);
 }
 
-static void unpin(struct cr_cached *cached, bool spent)
+static void unpin(struct cr_cached *cached, bool spent, bool passed)
 {
 	struct shard *shard = cached->shard;
 	struct cr_cached *gone;
 
 	(void)pthread_mutex_lock(&shard->lock);
 	cached->spent |= spent;
+	cached->passed |= passed;
 	gone = drop_pin(shard, cached);
 	(void)pthread_mutex_unlock(&shard->lock);
 	free_evicted(gone, shard->ops);
@@ -224,12 +240,17 @@ static void unpin(struct cr_cached *cached, bool spent)
 void cr_cached_unpin(struct cr_cached *cached)
 {
 	if (cached)
-		unpin(cached, false);
+		unpin(cached, false, false);
+}
+
+void cr_cached_pass(struct cr_cached *cached)
+{
+	unpin(cached, false, true);
 }
 
 void cr_cached_spend(struct cr_cached *cached)
 {
-	unpin(cached, true);
+	unpin(cached, true, false);
 }
 
 /* Load what this thread entered as LOADING, and wake who waits for it. */
@@ -273,8 +294,10 @@ int cr_cache_get(struct cr_cache *cache, const struct cr_cache_key *key,
 	cached = find(shard, key);
 	if (cached) {
 		shard->hits++;
-		if (cached->pins++ == 0)
+		if (cached->pins++ == 0) {
 			unlist(shard, cached);
+			cached->passed = false;
+		}
 		r = wait_loaded(shard, cached, ret);
 		if (r < 0)
 			gone = drop_pin(shard, cached);

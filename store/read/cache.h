@@ -56,6 +56,11 @@ void *cr_cached_value(const struct cr_cached *cached);
 void cr_cached_unpin(struct cr_cached *cached); /* accepts NULL */
 /* The same, of what is not wanted again: it goes with its last pin. */
 void cr_cached_spend(struct cr_cached *cached);
+/*
+ * The same, of what somebody read to its end: it goes before all others, and
+ * early, so that who reads much does not fill the cache with it.
+ */
+void cr_cached_pass(struct cr_cached *cached);
 
 void cr_cache_get_stats(struct cr_cache *cache, struct cr_cache_stats *ret);
 

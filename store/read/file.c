@@ -235,28 +235,58 @@ static int span_add(struct cr_span *span, const uint8_t *bytes, size_t len,
 	return 0;
 }
 
-/* Add the @len bytes from @skip of a data run. */
-static int add_data(const struct cr_file *file, const struct cr_list_item *run,
-		    uint64_t skip, size_t len, struct cr_span *span)
+/* From one run of a file to the next. */
+struct walk {
+	const struct cr_file *file; /* borrowed */
+	struct cr_span *span;	    /* borrowed; NULL: only decode */
+	struct cr_hint at;	    /* of the chunk before; or zero */
+};
+
+static bool has_runs(const struct cr_file *file)
 {
+	return file->ref.content == CR_CONTENT_LLIST ||
+	       file->ref.content == CR_CONTENT_LNODE;
+}
+
+static int get_chunk(const struct walk *walk, const struct cr_id *id,
+		     struct cr_pin *ret)
+{
+	const struct cr_file *file = walk->file;
+
+	if (file->ref.content == CR_CONTENT_INLINE)
+		return cr_reader_get(file->reader, &file->view, CR_CHUNK_INLINE,
+				     id, NULL, ret, NULL);
+	return cr_reader_get_after(file->reader, &file->view, id, &walk->at,
+				   ret);
+}
+
+/* Add the @len bytes from @skip of a data run. */
+static int add_data(struct walk *walk, const struct cr_list_item *run,
+		    uint64_t skip, size_t len)
+{
+	const struct cr_file *file = walk->file;
 	bool in_inline = file->ref.content == CR_CONTENT_INLINE;
 	uint64_t at = skip + (in_inline ? file->ref.inline_at : 0);
 	struct cr_pin pin;
-	int r = cr_reader_get(file->reader, &file->view,
-			      in_inline ? CR_CHUNK_INLINE : CR_CHUNK_DATA,
-			      &run->id, NULL, &pin, NULL);
+	int r;
 
+	if (!walk->span)
+		return cr_reader_fetch_after(file->reader, &file->view,
+					     &run->id, &walk->at);
+	r = get_chunk(walk, &run->id, &pin);
 	if (r < 0)
 		return r;
+	walk->at = pin.at;
 	/* Inline bytes are of many files. */
 	pin.last = file->once && !in_inline && skip + len == run->len;
+	pin.passed = has_runs(file) && skip + len == run->len;
 	if (in_inline ? pin.bytes.len < at + len : pin.bytes.len != run->len)
 		r = cr_fail(CR_ECORRUPT,
 			    "chunk of %zu bytes where %" PRIu64 " are named",
 			    pin.bytes.len, run->len);
 	else
-		r = span_add(span, (const uint8_t *)pin.bytes.bytes + at, len,
-			     &pin);
+		r = span_add(walk->span, (const uint8_t *)pin.bytes.bytes + at,
+			     len, &pin);
 	cr_pin_release(&pin);
 	return r;
 }
@@ -276,8 +306,8 @@ static int add_hole(size_t len, struct cr_span *span)
 }
 
 /* Add what the runs give of [offset, offset + len).  Returns how much. */
-static int64_t add_runs(const struct cr_file *file, const struct runs *runs,
-			uint64_t offset, size_t len, struct cr_span *span)
+static int64_t add_runs(struct walk *walk, const struct runs *runs,
+			uint64_t offset, size_t len)
 {
 	uint64_t at = offset - runs->start;
 	uint32_t i = item_at(runs->item, runs->items, at);
@@ -287,9 +317,12 @@ static int64_t add_runs(const struct cr_file *file, const struct runs *runs,
 		const struct cr_list_item *run = &runs->item[i];
 		uint64_t skip = at - run->offset;
 		size_t part = (size_t)cr_min(run->len - skip, (uint64_t)left);
-		int r = run->hole ? add_hole(part, span)
-				  : add_data(file, run, skip, part, span);
+		int r = 0;
 
+		if (!run->hole)
+			r = add_data(walk, run, skip, part);
+		else if (walk->span)
+			r = add_hole(part, walk->span);
 		if (r < 0)
 			return r;
 		at += part;
@@ -298,10 +331,9 @@ static int64_t add_runs(const struct cr_file *file, const struct runs *runs,
 	return (int64_t)(len - left);
 }
 
-int cr_file_span(const struct cr_file *file, uint64_t offset, size_t len,
-		 struct cr_span *ret)
+static int walk_runs(struct walk *walk, uint64_t offset, size_t len)
 {
-	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
+	const struct cr_file *file = walk->file;
 
 	if (offset < file->ref.size)
 		len = (size_t)cr_min((uint64_t)len, file->ref.size - offset);
@@ -314,14 +346,35 @@ int cr_file_span(const struct cr_file *file, uint64_t offset, size_t len,
 
 		if (r < 0)
 			return r;
-		got = add_runs(file, &runs, offset, len, &span);
+		got = add_runs(walk, &runs, offset, len);
 		if (got < 0)
 			return (int)got;
 		offset += (uint64_t)got;
 		len -= (size_t)got;
 	}
+	return 0;
+}
+
+int cr_file_span(const struct cr_file *file, uint64_t offset, size_t len,
+		 struct cr_span *ret)
+{
+	cr_cleanup(cr_span_release) struct cr_span span = { 0 };
+	struct walk walk = { .file = file, .span = &span };
+	int r = walk_runs(&walk, offset, len);
+
+	if (r < 0)
+		return r;
 	*ret = cr_take(span);
 	return 0;
+}
+
+int cr_file_fetch(const struct cr_file *file, uint64_t offset, size_t len)
+{
+	struct walk walk = { .file = file };
+
+	return file->ref.content == CR_CONTENT_INLINE
+		       ? 0
+		       : walk_runs(&walk, offset, len);
 }
 
 ssize_t cr_file_read(const struct cr_file *file, uint64_t offset, void *out,

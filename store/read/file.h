@@ -59,6 +59,14 @@ cr_must_check int cr_file_span(const struct cr_file *file, uint64_t offset,
 void cr_span_release(struct cr_span *span);
 
 /*
+ * Have the blocks decoded that cr_file_span() of the same would pin, but for
+ * those that other threads are about.  Small files (of an inline block) are
+ * left alone.
+ */
+cr_must_check int cr_file_fetch(const struct cr_file *file, uint64_t offset,
+				size_t len);
+
+/*
  * SEEK_DATA and SEEK_HOLE as lseek(2) has them; the end of the file is a hole.
  * -ENXIO without a sentence at or beyond the end.
  */

@@ -132,6 +132,7 @@ struct wanted {
 	struct cr_piece *tail;		/* may be NULL */
 	struct cr_hint *found;		/* may be NULL */
 	const struct cr_copies *copies; /* may be NULL */
+	bool fetch;  /* @pin may remain empty: nobody waits for the bytes */
 	bool cached; /* take no copy whose block is yet to be decoded */
 	bool misled; /* the index has rows, and none was right */
 	int error;   /* of the best copy so far */
@@ -195,6 +196,8 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
 	struct cr_blocks *blocks = w->reader->blocks;
+	const struct cr_hint at = { cr_pack_header(pack)->pack, place->block,
+				    place->slot };
 	struct cr_piece hashed, tail;
 	int r;
 
@@ -204,9 +207,8 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 			return r;
 	}
 	if (w->found)
-		*w->found = (struct cr_hint){ cr_pack_header(pack)->pack,
-					      place->block, place->slot };
-	if (!w->pin)
+		*w->found = at;
+	if (!w->pin || (w->fetch && cr_blocks_has(blocks, &at.pack, at.block)))
 		return 0;
 	r = cr_blocks_get(blocks, pack, place->block, &cached);
 	if (r < 0)
@@ -219,8 +221,8 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
 	if (w->tail)
 		*w->tail = tail;
 	*w->pin = (struct cr_pin){ .bytes = hashed,
-				   .cached = cr_take(cached),
-				   .slot = place->slot };
+				   .at = at,
+				   .cached = cr_take(cached) };
 	return 0;
 }
 
@@ -294,6 +296,18 @@ static int try_recent(struct wanted *w)
 	for (int i = 0; i < RECENT_PACKS && r == 0; i++)
 		if (!cr_uid_zero(&recent[i]))
 			r = try_pack(w, &recent[i], NULL);
+	w->cached = false;
+	return r;
+}
+
+/* What comes after @before in its pack, if that is decoded.  As try_pack(). */
+static int try_after(struct wanted *w, const struct cr_hint *before)
+{
+	struct cr_place place = { before->block, before->slot + 1 };
+	int r;
+
+	w->cached = true;
+	r = try_pack(w, &before->pack, &place);
 	w->cached = false;
 	return r;
 }
@@ -443,6 +457,47 @@ static int find_chunk(struct wanted *w, const struct cr_hint *hint)
 	return cr_fail(-w->error, "%s", w->why);
 }
 
+static int find_after(struct wanted *w, const struct cr_hint *before)
+{
+	int r = cr_uid_zero(&before->pack) ? 0 : try_after(w, before);
+
+	if (r < 0)
+		return r;
+	return r == 1 ? 0 : find_chunk(w, NULL);
+}
+
+int cr_reader_get_after(struct cr_reader *reader, const struct cr_view *view,
+			const struct cr_id *id, const struct cr_hint *before,
+			struct cr_pin *ret)
+{
+	struct wanted w = { .reader = reader,
+			    .view = view,
+			    .type = CR_CHUNK_DATA,
+			    .id = id,
+			    .pin = ret };
+
+	return find_after(&w, before);
+}
+
+int cr_reader_fetch_after(struct cr_reader *reader, const struct cr_view *view,
+			  const struct cr_id *id, struct cr_hint *at)
+{
+	const struct cr_hint before = *at;
+	struct cr_pin pin = { 0 };
+	struct wanted w = { .reader = reader,
+			    .view = view,
+			    .type = CR_CHUNK_DATA,
+			    .id = id,
+			    .pin = &pin,
+			    .found = at,
+			    .fetch = true };
+	int r = find_after(&w, &before);
+
+	if (r == 0)
+		cr_pin_release(&pin);
+	return r;
+}
+
 int cr_reader_get(struct cr_reader *reader, const struct cr_view *view,
 		  enum cr_chunk_type type, const struct cr_id *id,
 		  const struct cr_hint *hint, struct cr_pin *ret,
@@ -509,7 +564,9 @@ int cr_reader_choose(struct cr_reader *reader, const struct cr_want *want,
 void cr_pin_release(struct cr_pin *pin)
 {
 	if (pin->cached && pin->last)
-		cr_blocks_spend(pin->cached, pin->slot);
+		cr_blocks_spend(pin->cached, pin->at.slot);
+	else if (pin->cached && pin->passed)
+		cr_blocks_pass(pin->cached, pin->at.slot);
 	else
 		cr_cached_unpin(pin->cached);
 	*pin = (struct cr_pin){ 0 };

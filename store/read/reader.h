@@ -37,10 +37,11 @@ cr_must_check int cr_view_init(const struct cr_repo *repo,
 /* Chunk bytes that stay where they are until the pin is released. */
 struct cr_pin {
 	struct cr_piece bytes;
-	bool last; /* set by who will not want these bytes again */
+	bool last;	   /* set by who will not want these bytes again */
+	bool passed;	   /* set by who had them all, and reads on */
+	struct cr_hint at; /* where it lies */
 	/* The reader's own. */
 	struct cr_cached *cached;
-	uint32_t slot;
 };
 
 /*
@@ -73,6 +74,26 @@ cr_must_check int cr_reader_get(struct cr_reader *reader,
 				const struct cr_hint *hint, struct cr_pin *ret,
 				struct cr_piece *tail);
 void cr_pin_release(struct cr_pin *pin);
+
+/*
+ * The same for data of a file in its order, where the chunk before it lies at
+ * @before (zero: unknown): what was stored together is found without a search.
+ */
+cr_must_check int cr_reader_get_after(struct cr_reader *reader,
+				      const struct cr_view *view,
+				      const struct cr_id *id,
+				      const struct cr_hint *before,
+				      struct cr_pin *ret);
+
+/*
+ * Decode the block of such a chunk for somebody who will ask for it, unless it
+ * is decoded or another thread is about it: nobody waits for that here.  *@at,
+ * where the chunk before it lies, becomes where this one does.
+ */
+cr_must_check int cr_reader_fetch_after(struct cr_reader *reader,
+					const struct cr_view *view,
+					const struct cr_id *id,
+					struct cr_hint *at);
 
 /* As cr_blocks_on_use(), of blocks of data.  Set it before others read. */
 void cr_reader_on_use(struct cr_reader *reader, cr_blocks_used *used,

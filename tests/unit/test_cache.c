@@ -184,6 +184,51 @@ static void last_used_goes_last(void **state)
 	cr_cache_free(cache);
 }
 
+static bool has(struct cr_cache *cache, uint32_t n)
+{
+	struct cr_cache_key key = key_of(n);
+
+	return cr_cache_has(cache, &key);
+}
+
+/* Of 16 (one shard), two may have been passed. */
+static void what_was_passed_goes_first_and_soon(void **state)
+{
+	struct cr_cache_stats stats;
+	struct cr_cached *cached;
+	struct cr_cache *cache;
+
+	(void)state;
+	assert_int_equal(cr_cache_new(16 * WEIGHT + WEIGHT / 2, &ops, &cache),
+			 0);
+	for (uint32_t n = 0; n < 4; n++) {
+		get(cache, n, &cached);
+		cr_cached_unpin(cached);
+	}
+	for (uint32_t n = 4; n < 8; n++) {
+		get(cache, n, &cached);
+		cr_cached_pass(cached);
+	}
+	cr_cache_get_stats(cache, &stats);
+	assert_in_range(stats.bytes, 6 * WEIGHT, 7 * WEIGHT - 1);
+	assert_false(has(cache, 4));
+	assert_false(has(cache, 5));
+	assert_true(has(cache, 6));
+	assert_true(has(cache, 7));
+	/* Who wants it again has it as any other. */
+	get(cache, 6, &cached);
+	cr_cached_unpin(cached);
+	for (uint32_t n = 8; n < 19; n++) {
+		get(cache, n, &cached);
+		cr_cached_unpin(cached);
+	}
+	assert_true(has(cache, 0));
+	assert_true(has(cache, 6));
+	assert_false(has(cache, 7));
+	cr_cache_free(cache);
+	assert_int_equal(atomic_load(&drops), atomic_load(&loads));
+}
+
 static void failure_is_told_and_not_kept(void **state)
 {
 	struct loading bad = { .error = CR_ECORRUPT };
@@ -314,6 +359,8 @@ int main(void)
 		cmocka_unit_test_setup(what_is_spent_goes_with_its_last_pin,
 				       reset),
 		cmocka_unit_test_setup(last_used_goes_last, reset),
+		cmocka_unit_test_setup(what_was_passed_goes_first_and_soon,
+				       reset),
 		cmocka_unit_test_setup(failure_is_told_and_not_kept, reset),
 		cmocka_unit_test_setup(many_threads_see_right_values, reset),
 		cmocka_unit_test_setup(many_threads_share_failures, reset),

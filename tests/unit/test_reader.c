@@ -509,6 +509,70 @@ static void what_cannot_be_brought_says_why(void **state)
 	session_ok(get(4, NULL));
 }
 
+/* Take chunk @n, of which the one before it lies at *@at. */
+static void take_after(uint32_t n, struct cr_hint *at)
+{
+	struct cr_id id = id_of(made.repo, n);
+	struct chunk want = chunk_of(n);
+	struct cr_pin pin;
+
+	session_ok(cr_reader_get_after(look.reader, &look.view, &id, at, &pin));
+	assert_int_equal(pin.bytes.len, sizeof(want));
+	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
+	*at = pin.at;
+	cr_pin_release(&pin);
+}
+
+static void what_lies_in_order_is_searched_once_a_block(void **state)
+{
+	struct cr_hint at = { 0 };
+
+	(void)state;
+	(void)publish(made.repo, false);
+	sync_index();
+	looker_init(made.repo, ses.index, &look);
+	for (uint32_t n = 0; n < CHUNKS; n++) {
+		take_after(n, &at);
+		assert_int_equal(at.block, n / 4);
+		assert_int_equal(at.slot, n % 4);
+	}
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+	assert_in_range(looker_stats(&look).index_lookups, 1, 3);
+	/* Out of order, or after what was never there. */
+	take_after(2, &at);
+	at = (struct cr_hint){ .pack = { { 7 } }, .slot = UINT32_MAX };
+	take_after(9, &at);
+	at.block = at.slot = UINT32_MAX;
+	take_after(5, &at);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+}
+
+static void what_is_fetched_is_decoded_once(void **state)
+{
+	struct cr_hint at = { 0 };
+	struct cr_id id;
+
+	(void)state;
+	(void)publish(made.repo, false);
+	sync_index();
+	looker_init(made.repo, ses.index, &look);
+	for (uint32_t n = 0; n < CHUNKS; n++) {
+		id = id_of(made.repo, n);
+		session_ok(cr_reader_fetch_after(look.reader, &look.view, &id,
+						 &at));
+		assert_int_equal(at.block, n / 4);
+		assert_int_equal(at.slot, n % 4);
+	}
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		session_ok(get(n, NULL));
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+	id = id_of(made.repo, 1000);
+	assert_int_equal(
+		cr_reader_fetch_after(look.reader, &look.view, &id, &at),
+		-CR_EMISSING);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -525,6 +589,8 @@ int main(void)
 		TEST(packs_of_a_revoked_writer_do_not_count),
 		TEST(a_block_that_was_brought_is_decoded_once),
 		TEST(what_cannot_be_brought_says_why),
+		TEST(what_lies_in_order_is_searched_once_a_block),
+		TEST(what_is_fetched_is_decoded_once),
 		TEST(a_block_goes_when_all_of_it_was_wanted_for_the_last_time),
 		TEST(threads_share_a_reader_and_decode_each_block_once),
 	};
