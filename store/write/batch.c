@@ -231,11 +231,18 @@ bool cr_batches_help(struct cr_batches *batches, struct cr_stream *stream)
 	return true;
 }
 
-void cr_batches_sleep(struct cr_batches *batches, const struct cr_batch *batch)
+/* Under: lock. */
+static bool can_take(const struct cr_batches *batches)
+{
+	return batches->empty || batches->made < batches->most;
+}
+
+void cr_batches_sleep(struct cr_batches *batches, const struct cr_batch *batch,
+		      bool take)
 {
 	(void)pthread_mutex_lock(&batches->lock);
 	while (!(batch && cr_batch_is_done(batch)) && !batches->first &&
-	       !batches->empty && batches->made == batches->most)
+	       !(take && can_take(batches)))
 		(void)pthread_cond_wait(&batches->change, &batches->lock);
 	(void)pthread_mutex_unlock(&batches->lock);
 }

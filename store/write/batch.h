@@ -82,7 +82,11 @@ cr_must_check int cr_batch_result(const struct cr_batch *batch);
 bool cr_batches_waiting(struct cr_batches *batches);
 /* Do the one that has waited longest, by @stream; false when there is none. */
 bool cr_batches_help(struct cr_batches *batches, struct cr_stream *stream);
-/* Sleep until @batch (may be NULL) is done, one waits or one can be taken. */
-void cr_batches_sleep(struct cr_batches *batches, const struct cr_batch *batch);
+/*
+ * Sleep until @batch (may be NULL) is done, a task waits or, if @take, a batch
+ * can be taken.
+ */
+void cr_batches_sleep(struct cr_batches *batches, const struct cr_batch *batch,
+		      bool take);
 
 #endif

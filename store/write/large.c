@@ -105,10 +105,10 @@ static int collect_done(struct cr_large *large)
 }
 
 /* Rather than wait for others, do what waits. */
-static void help_or_sleep(struct cr_large *large)
+static void help_or_sleep(struct cr_large *large, bool take)
 {
 	if (!cr_batches_help(large->batches, large->stream))
-		cr_batches_sleep(large->batches, large->first);
+		cr_batches_sleep(large->batches, large->first, take);
 }
 
 static int take(struct cr_large *large)
@@ -122,7 +122,7 @@ static int take(struct cr_large *large)
 			r = cr_batch_take(large->batches, &batch);
 		if (r != 0)
 			break;
-		help_or_sleep(large);
+		help_or_sleep(large, true);
 	}
 	if (r < 0)
 		return r;
@@ -234,7 +234,7 @@ static int finish(struct cr_large *large)
 	while (r == 0 && large->first) {
 		r = collect_done(large);
 		if (r == 0 && large->first)
-			help_or_sleep(large);
+			help_or_sleep(large, false);
 	}
 	if (r == 0 && large->file.again >= 0)
 		r = cr_capping_settle(large->capping, large->file.again);
@@ -262,7 +262,7 @@ void cr_large_drop(struct cr_large *large)
 		struct cr_batch *batch = large->first;
 
 		while (!cr_batch_is_done(batch))
-			help_or_sleep(large);
+			help_or_sleep(large, false);
 		large->first = batch->next;
 		cr_batch_give_back(large->batches, batch);
 	}
