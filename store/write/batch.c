@@ -6,16 +6,23 @@
 
 #include "store/base/error.h"
 
+/* What others wait for comes first. */
+enum task { HASH, STORE, TASKS };
+
+struct queue {
+	struct cr_batch *first, **last;
+};
+
 struct cr_batches {
 	struct cr_writer *writer;  /* borrowed */
 	void (*queued)(void *arg); /* may be NULL */
 	void *arg;
 	unsigned int most;
 	pthread_mutex_t lock;
-	pthread_cond_t change;		/* for cr_batches_sleep() */
-	struct cr_batch *empty;		/* owned; under: lock */
-	struct cr_batch *first, **last; /* under: lock; that wait */
-	unsigned int made;		/* under: lock */
+	pthread_cond_t change;	   /* for cr_batches_sleep() */
+	struct cr_batch *empty;	   /* owned; under: lock */
+	struct queue queue[TASKS]; /* under: lock */
+	unsigned int made;	   /* under: lock */
 };
 
 int cr_batches_new(struct cr_writer *writer, unsigned int most,
@@ -31,7 +38,8 @@ int cr_batches_new(struct cr_writer *writer, unsigned int most,
 	batches->most = most;
 	batches->queued = queued;
 	batches->arg = arg;
-	batches->last = &batches->first;
+	for (int task = 0; task < TASKS; task++)
+		batches->queue[task].last = &batches->queue[task].first;
 	(void)pthread_mutex_init(&batches->lock, NULL);
 	(void)pthread_cond_init(&batches->change, NULL);
 	*ret = batches;
@@ -56,7 +64,7 @@ void cr_batches_free(struct cr_batches *batches)
 	while (batches->empty) {
 		struct cr_batch *batch = batches->empty;
 
-		batches->empty = batch->queued;
+		batches->empty = batch->queued[STORE];
 		batch_free(batch);
 		batches->made--;
 	}
@@ -92,7 +100,7 @@ int cr_batch_take(struct cr_batches *batches, struct cr_batch **ret)
 	(void)pthread_mutex_lock(&batches->lock);
 	batch = batches->empty;
 	if (batch) {
-		batches->empty = batch->queued;
+		batches->empty = batch->queued[STORE];
 	} else if (batches->made < batches->most) {
 		make = true;
 		batches->made++;
@@ -110,7 +118,7 @@ int cr_batch_take(struct cr_batches *batches, struct cr_batch **ret)
 	if (!batch)
 		return 0;
 	batch->parts = 0;
-	batch->next = NULL;
+	batch->next = batch->after = NULL;
 	batch->result = 0;
 	atomic_store(&batch->done, false);
 	*ret = batch;
@@ -120,23 +128,78 @@ int cr_batch_take(struct cr_batches *batches, struct cr_batch **ret)
 void cr_batch_give_back(struct cr_batches *batches, struct cr_batch *batch)
 {
 	(void)pthread_mutex_lock(&batches->lock);
-	batch->queued = batches->empty;
+	batch->queued[STORE] = batches->empty;
 	batches->empty = batch;
 	(void)pthread_cond_broadcast(&batches->change);
 	(void)pthread_mutex_unlock(&batches->lock);
+}
+
+/* ---- Tasks ---- */
+
+/* Under: lock, as what follows. */
+static void append(struct cr_batches *batches, enum task task,
+		   struct cr_batch *batch)
+{
+	struct queue *queue = &batches->queue[task];
+
+	batch->queued[task] = NULL;
+	*queue->last = batch;
+	queue->last = &batch->queued[task];
+}
+
+static struct cr_batch *pop(struct cr_batches *batches, enum task task)
+{
+	struct queue *queue = &batches->queue[task];
+	struct cr_batch *batch = queue->first;
+
+	if (batch) {
+		queue->first = batch->queued[task];
+		if (!queue->first)
+			queue->last = &queue->first;
+	}
+	return batch;
+}
+
+static bool any_waits(const struct cr_batches *batches)
+{
+	return batches->queue[HASH].first || batches->queue[STORE].first;
+}
+
+/* Put it at the end of its chain; whether it is the first there. */
+static bool chain(struct cr_batch *batch)
+{
+	struct cr_batch *last = batch->chain->last;
+
+	batch->chain->last = batch;
+	if (last)
+		last->after = batch;
+	return !last;
+}
+
+static void end_task(struct cr_batches *batches, struct cr_batch *batch)
+{
+	if (--batch->left > 0)
+		return;
+	atomic_store(&batch->done, true);
+	(void)pthread_cond_broadcast(&batches->change);
 }
 
 /* ---- Full ones ---- */
 
 void cr_batch_push(struct cr_batches *batches, struct cr_batch *batch)
 {
+	unsigned int ready = 1;
+
 	(void)pthread_mutex_lock(&batches->lock);
-	batch->queued = NULL;
-	*batches->last = batch;
-	batches->last = &batch->queued;
+	batch->left = batch->chain ? 2 : 1;
+	append(batches, STORE, batch);
+	if (batch->chain && chain(batch)) {
+		append(batches, HASH, batch);
+		ready++;
+	}
 	(void)pthread_cond_broadcast(&batches->change);
 	(void)pthread_mutex_unlock(&batches->lock);
-	if (batches->queued)
+	while (batches->queued && ready-- > 0)
 		batches->queued(batches->arg);
 }
 
@@ -152,24 +215,43 @@ bool cr_batches_waiting(struct cr_batches *batches)
 	bool waiting;
 
 	(void)pthread_mutex_lock(&batches->lock);
-	waiting = batches->first;
+	waiting = any_waits(batches);
 	(void)pthread_mutex_unlock(&batches->lock);
 	return waiting;
 }
 
-static struct cr_batch *pop(struct cr_batches *batches)
+static void hash(struct cr_batch *batch)
 {
-	struct cr_batch *batch;
+	struct cr_file_hash *hash = &batch->chain->hash;
+	const uint8_t *at = batch->bytes;
 
-	(void)pthread_mutex_lock(&batches->lock);
-	batch = batches->first;
-	if (batch) {
-		batches->first = batch->queued;
-		if (!batches->first)
-			batches->last = &batches->first;
+	for (unsigned int i = 0; i < batch->parts; i++) {
+		const struct cr_batch_part *part = &batch->part[i];
+
+		if (part->hole) {
+			cr_file_hash_zeros(hash, part->len);
+			continue;
+		}
+		cr_file_hash_update(hash, at, part->len);
+		at += part->len;
 	}
-	(void)pthread_mutex_unlock(&batches->lock);
-	return batch;
+}
+
+/* Nobody need be woken for the next: it is done by the same thread. */
+static void hash_on(struct cr_batches *batches, struct cr_batch *batch)
+{
+	while (batch) {
+		struct cr_batch *next;
+
+		hash(batch);
+		(void)pthread_mutex_lock(&batches->lock);
+		next = batch->after;
+		if (!next)
+			batch->chain->last = NULL;
+		end_task(batches, batch);
+		(void)pthread_mutex_unlock(&batches->lock);
+		batch = next;
+	}
 }
 
 static void make_ids(struct cr_batches *batches, struct cr_batch *batch)
@@ -191,7 +273,7 @@ static void make_ids(struct cr_batches *batches, struct cr_batch *batch)
 		     n);
 }
 
-static int store(struct cr_batch *batch, struct cr_stream *stream)
+static int store_chunks(struct cr_batch *batch, struct cr_stream *stream)
 {
 	const uint8_t *at = batch->bytes;
 
@@ -212,23 +294,34 @@ static int store(struct cr_batch *batch, struct cr_stream *stream)
 	return 0;
 }
 
-bool cr_batches_help(struct cr_batches *batches, struct cr_stream *stream)
+static void store(struct cr_batches *batches, struct cr_batch *batch,
+		  struct cr_stream *stream)
 {
-	struct cr_batch *batch = pop(batches);
-
-	if (!batch)
-		return false;
 	make_ids(batches, batch);
-	batch->result = store(batch, stream);
+	batch->result = store_chunks(batch, stream);
 	if (batch->result < 0) {
 		free(batch->why);
 		batch->why = strdup(cr_detail());
 	}
 	(void)pthread_mutex_lock(&batches->lock);
-	atomic_store(&batch->done, true);
-	(void)pthread_cond_broadcast(&batches->change);
+	end_task(batches, batch);
 	(void)pthread_mutex_unlock(&batches->lock);
-	return true;
+}
+
+bool cr_batches_help(struct cr_batches *batches, struct cr_stream *stream)
+{
+	struct cr_batch *to_hash, *to_store = NULL;
+
+	(void)pthread_mutex_lock(&batches->lock);
+	to_hash = pop(batches, HASH);
+	if (!to_hash)
+		to_store = pop(batches, STORE);
+	(void)pthread_mutex_unlock(&batches->lock);
+	if (to_hash)
+		hash_on(batches, to_hash);
+	else if (to_store)
+		store(batches, to_store, stream);
+	return to_hash || to_store;
 }
 
 /* Under: lock. */
@@ -241,7 +334,7 @@ void cr_batches_sleep(struct cr_batches *batches, const struct cr_batch *batch,
 		      bool take)
 {
 	(void)pthread_mutex_lock(&batches->lock);
-	while (!(batch && cr_batch_is_done(batch)) && !batches->first &&
+	while (!(batch && cr_batch_is_done(batch)) && !any_waits(batches) &&
 	       !(take && can_take(batches)))
 		(void)pthread_cond_wait(&batches->change, &batches->lock);
 	(void)pthread_mutex_unlock(&batches->lock);

@@ -5,9 +5,10 @@
  *
  * One thread, the cutter, reads the file and says where its chunks end: they
  * are the same however many workers there are.  The rest costs most of the
- * time, can be done in any order, and is done by batch: ids, deduplication,
- * compression, sealing.  The cutter then takes what came out in the order of
- * the file.
+ * time and is done by batch.  To store its chunks (ids, deduplication,
+ * compression, sealing) is a task that can be done in any order; to hash the
+ * file on by its bytes is another, which waits for that of the batch before.
+ * The cutter then takes what came out in the order of the file.
  *
  *   taken -> filled by the cutter -> pushed -> done by anybody -> given back
  *
@@ -37,16 +38,27 @@ struct cr_batch_part {
 	struct cr_hint where; /* if @known; a zero pack when not known yet */
 };
 
+/* The hash of a whole file, of the batches that were pushed with it. */
+struct cr_hash_chain {
+	struct cr_file_hash hash; /* the cutter's before the first is pushed and
+				     when all are done */
+	struct cr_batch *last;	  /* batch.c's; under: lock; not hashed yet */
+};
+
 struct cr_batch {
 	uint8_t *bytes; /* owned; CR_BATCH_LEN; chunks lie end to end */
 	bool apart;	/* of cr_stream_put() */
+	struct cr_hash_chain *chain; /* borrowed; NULL: no hash is made */
 	unsigned int parts;
 	struct cr_batch_part part[CR_BATCH_PARTS];
 	struct cr_batch *next; /* the cutter's, while the batch is */
 
 	/* batch.c's: */
 	struct cr_id_wanted want[CR_BATCH_PARTS];
-	struct cr_batch *queued; /* under: lock; the one behind it */
+	struct cr_batch
+		*queued[2];	/* under: lock; by task, the one behind it; */
+	struct cr_batch *after; /* and the next of its chain */
+	unsigned int left;	/* under: lock; tasks */
 	atomic_bool done;
 	int result; /* once done: 0 or the writer's error; */
 	char *why;  /* owned; and what cr_detail() said */
@@ -56,8 +68,8 @@ struct cr_batches;
 
 /*
  * At most @most batches, at least two; memory for each is taken when it is
- * first needed.  @queued (may be NULL) is called after a batch was pushed: who
- * has nothing to do may come for it.
+ * first needed.  @queued (may be NULL) is called for each task of a batch that
+ * was pushed: who has nothing to do may come for it.
  */
 cr_must_check int cr_batches_new(struct cr_writer *writer, unsigned int most,
 				 void (*queued)(void *arg), void *arg,
@@ -78,9 +90,12 @@ static inline bool cr_batch_is_done(const struct cr_batch *batch)
 /* What became of it, when done; the detail is the calling thread's then. */
 cr_must_check int cr_batch_result(const struct cr_batch *batch);
 
-/* Whether one waits to be done. */
+/* Whether a task waits to be done. */
 bool cr_batches_waiting(struct cr_batches *batches);
-/* Do the one that has waited longest, by @stream; false when there is none. */
+/*
+ * Store the batch that has waited longest, by @stream, or hash what waits of a
+ * file; false when there is nothing to do.
+ */
 bool cr_batches_help(struct cr_batches *batches, struct cr_stream *stream);
 /*
  * Sleep until @batch (may be NULL) is done, a task waits or, if @take, a batch

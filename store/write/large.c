@@ -14,11 +14,10 @@ struct cr_large {
 
 	struct cr_large_file file;
 	struct cr_file_refs refs;
-	struct cr_file_hash hash;
+	struct cr_hash_chain chain;
 	uint64_t at;		  /* in the file: of what is collected next */
 	struct cr_batch *open;	  /* being filled; NULL between files */
-	size_t used;		  /* of its bytes, by chunks; */
-	size_t hashed;		  /* and that the hash knows */
+	size_t used;		  /* of its bytes, by chunks */
 	struct cr_batch *carried; /* sent; its rest is still to be copied */
 	bool collected;		  /* it was, meanwhile */
 	struct cr_batch *first, **last; /* sent, in the order of the file */
@@ -128,21 +127,13 @@ static int take(struct cr_large *large)
 		return r;
 	batch->apart = large->file.apart;
 	large->open = batch;
-	large->used = large->hashed = 0;
+	batch->chain = large->file.hashed ? &large->chain : NULL;
+	large->used = 0;
 	return 0;
 }
 
 /* ---- What goes ---- */
 
-static void hash_to(struct cr_large *large, const struct cr_batch *batch)
-{
-	if (large->file.hashed)
-		cr_file_hash_update(&large->hash, batch->bytes + large->hashed,
-				    large->used - large->hashed);
-	large->hashed = large->used;
-}
-
-/* Others may begin with it while it is hashed: its bytes stay. */
 static struct cr_batch *send(struct cr_large *large)
 {
 	struct cr_batch *batch = large->open;
@@ -152,7 +143,6 @@ static struct cr_batch *send(struct cr_large *large)
 	*large->last = batch;
 	large->last = &batch->next;
 	cr_batch_push(large->batches, batch);
-	hash_to(large, batch);
 	return batch;
 }
 
@@ -162,7 +152,7 @@ int cr_large_begin(struct cr_large *large, const struct cr_large_file *file)
 	large->file = *file;
 	large->at = 0;
 	cr_file_refs_init(&large->refs, large->writer);
-	cr_file_hash_init(&large->hash);
+	cr_file_hash_init(&large->chain.hash);
 	cr_capping_begin(large->capping, file->apart);
 	return take(large);
 }
@@ -201,9 +191,6 @@ void cr_large_chunk(struct cr_large *large, size_t len)
 void cr_large_hole(struct cr_large *large, uint64_t len)
 {
 	add(large, len, true);
-	hash_to(large, large->open);
-	if (large->file.hashed)
-		cr_file_hash_zeros(&large->hash, len);
 }
 
 int cr_large_turn(struct cr_large *large, size_t rest)
@@ -240,7 +227,7 @@ static int finish(struct cr_large *large)
 		r = cr_capping_settle(large->capping, large->file.again);
 	if (r < 0)
 		return r;
-	hash = cr_file_hash_final(&large->hash);
+	hash = cr_file_hash_final(&large->chain.hash);
 	return cr_file_refs_finish(&large->refs,
 				   large->file.hashed ? &hash : NULL,
 				   large->file.ret);

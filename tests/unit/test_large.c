@@ -42,9 +42,12 @@ static int teardown(void **state)
 
 static uint8_t bytes[40 * MIB];
 
-enum filling { NOISE, LETTERS, RUNS };
+enum filling { NOISE, LETTERS, RUNS, ISLANDS };
 
-/* RUNS: 1,000 bytes in every page of two; with @seed of their own. */
+/*
+ * RUNS: 1,000 bytes in every page of two; ISLANDS: 1 MiB in every 12.  With
+ * @seed of their own.
+ */
 static int make_file(enum filling filling, size_t len, uint64_t seed)
 {
 	struct unit_random rnd = { seed };
@@ -54,10 +57,12 @@ static int make_file(enum filling filling, size_t len, uint64_t seed)
 	unit_fill(&rnd, bytes, len);
 	for (size_t i = 0; filling == LETTERS && i < len; i++)
 		bytes[i] = (uint8_t)('a' + bytes[i] % 16);
-	if (filling != RUNS)
+	if (filling == NOISE || filling == LETTERS)
 		assert_int_equal(write(fd, bytes, len), len);
 	for (size_t at = 0; filling == RUNS && at < len; at += 8192)
 		assert_int_equal(pwrite(fd, bytes + at, 1000, (off_t)at), 1000);
+	for (size_t at = 0; filling == ISLANDS && at < len; at += 12 * MIB)
+		assert_int_equal(pwrite(fd, bytes + at, MIB, (off_t)at), MIB);
 	assert_int_equal(ftruncate(fd, (off_t)len), 0);
 	return fd;
 }
@@ -85,6 +90,30 @@ static void assert_reads_back(const struct cr_stored_content *stored, int fd)
 		assert_int_equal(cr_file_read(file, at, is, MIB), n);
 		assert_memory_equal(is, want, (size_t)n);
 	}
+	cr_file_close(file);
+}
+
+/* The list has the hash of the whole file, holes and all. */
+static void assert_hashed(const struct cr_stored_content *stored, int fd)
+{
+	static uint8_t of_file[MIB];
+	struct cr_file_ref ref = session_file_ref(stored);
+	struct cr_id is = { { 0 } }, want;
+	struct cr_file_hash hash;
+	struct cr_file *file;
+	off_t at = 0;
+	ssize_t n;
+
+	cr_file_hash_init(&hash);
+	while ((n = pread(fd, of_file, MIB, at)) > 0) {
+		cr_file_hash_update(&hash, of_file, (size_t)n);
+		at += n;
+	}
+	assert_int_equal(n, 0);
+	want = cr_file_hash_final(&hash);
+	session_ok(cr_file_open(look.reader, &look.view, &ref, &file));
+	assert_true(cr_file_hash(file, &is));
+	assert_true(cr_id_equal(&is, &want));
 	cr_file_close(file);
 }
 
@@ -180,6 +209,7 @@ static void helpers_do_not_change_a_file(void **state)
 		{ "chunks of 4 KiB", LETTERS, 40 * MIB - 1 },
 		{ "chunks of 64 KiB", NOISE, 33 * MIB },
 		{ "more parts than a batch has", RUNS, 40 * MIB },
+		{ "long holes, one at the end", ISLANDS, 40 * MIB },
 	};
 
 	(void)state;
@@ -198,6 +228,7 @@ static void helpers_do_not_change_a_file(void **state)
 		assert_same_file(&helped.stored, &alone.stored);
 		session_ok(cr_writer_flush(ses.writer));
 		assert_reads_back(&helped.stored, fd);
+		assert_hashed(&helped.stored, fd);
 		assert_int_equal(close(fd), 0);
 	}
 }
@@ -231,6 +262,7 @@ static void several_files_share_few_batches(void **state)
 
 		assert_same_file(&task[i].stored, &alone.stored);
 		assert_reads_back(&task[i].stored, task[i].fd);
+		assert_hashed(&task[i].stored, task[i].fd);
 		assert_int_equal(close(task[i].fd), 0);
 	}
 }
