@@ -44,7 +44,8 @@ struct cr_mount {
 	struct cr_past *past;
 	struct cr_ahead *ahead;
 	struct cr_snapshots snapshots; /* of whoever refreshes */
-	bool listed;		       /* likewise: once at least */
+	bool prepared;		       /* likewise: listed, not yet shown */
+	bool listed;		       /* likewise: shown, once at least */
 	bool shut_out;		       /* likewise: our key was revoked */
 
 	struct fuse_session *session; /* borrowed; set before it is served */

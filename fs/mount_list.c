@@ -61,6 +61,12 @@ static bool renew(struct cr_mount *mount)
 	return renewed;
 }
 
+static int update(struct cr_mount *mount)
+{
+	return cr_snapshots_update(mount->repo, mount->state,
+				   &mount->snapshots);
+}
+
 /*
  * List by the key list that was there when the listed ones were signed, or a
  * later one: so the keys come after the snapshots.  How many changed.
@@ -70,8 +76,7 @@ static int list_snapshots(struct cr_mount *mount)
 	int changed = 0, r;
 
 	do {
-		r = cr_snapshots_update(mount->repo, mount->state,
-					&mount->snapshots);
+		r = update(mount);
 		if (r < 0)
 			return r;
 		changed += r;
@@ -104,9 +109,10 @@ static int show(struct cr_mount *mount)
 	return r;
 }
 
-int cr_mount_refresh(struct cr_mount *mount)
+/* Of @changed snapshots, or an error; as cr_mount_refresh() returns. */
+static int take_in(struct cr_mount *mount, int changed)
 {
-	int r = mount->shut_out ? 0 : list_snapshots(mount);
+	int r = changed;
 
 	if (r > 0 || (r == 0 && !mount->listed)) {
 		r = show(mount);
@@ -114,6 +120,11 @@ int cr_mount_refresh(struct cr_mount *mount)
 	}
 	cr_status_refreshed(mount->status, r);
 	return r;
+}
+
+int cr_mount_refresh(struct cr_mount *mount)
+{
+	return take_in(mount, mount->shut_out ? 0 : list_snapshots(mount));
 }
 
 void cr_mount_drop_damaged(struct cr_mount *mount)
@@ -176,8 +187,7 @@ static const struct cr_snapshot *newest_of_all(const struct cr_mount *mount)
 
 	for (size_t i = 0; i < set->count; i++)
 		if (is_wanted(mount, set->snapshot[i]) &&
-		    (!newest ||
-		     set->snapshot[i]->head.time > newest->head.time))
+		    cr_snapshot_is_newer(set->snapshot[i], newest))
 			newest = set->snapshot[i];
 	if (!newest || !mount->part)
 		return newest;
@@ -221,22 +231,21 @@ static int recall(struct cr_mount *mount, int (*list)(struct cr_mount *mount))
 	return r;
 }
 
-static int update(struct cr_mount *mount)
-{
-	return cr_snapshots_update(mount->repo, mount->state,
-				   &mount->snapshots);
-}
-
 void cr_mount_prepare(struct cr_mount *mount)
 {
 	(void)cr_seal_usable(CR_SEAL_LIBCRYPTO);
-	(void)!recall(mount, update);
+	if (!mount->prepared)
+		mount->prepared = recall(mount, update) >= 0;
+}
+
+/* Go on where cr_mount_prepare() ended: the keys come after the snapshots. */
+static int list_rest(struct cr_mount *mount)
+{
+	return renew(mount) ? list_snapshots(mount) : 0;
 }
 
 int cr_mount_list_first(struct cr_mount *mount)
 {
-	const struct cr_snapshots *set = &mount->snapshots;
-
-	return set->count + set->bads > 0 ? cr_mount_refresh(mount)
-					  : recall(mount, cr_mount_refresh);
+	return take_in(mount, mount->prepared ? list_rest(mount)
+					      : recall(mount, list_snapshots));
 }

@@ -85,6 +85,10 @@ def need_root():
         skip_is_failure('this test mounts file systems, which takes root')
 
 
+def is_sanitized():
+    return b'__asan_init' in CAPROCK.read_bytes()
+
+
 def need_programs(*names):
     missing = [name for name in names if not shutil.which(name)]
     if missing:

@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
 def strace(repo, *args, inject, paths=(), rc):
     """caprock ARGS with a failing system call."""
     harness.need_programs('strace')
-    if repo_is_sanitized():
+    if harness.is_sanitized():
         pytest.skip('strace and the leak sanitizer exclude each other')
     trace = inject.split(':')[0]
     words = ['strace', '-f', '-qq', '-o', repo.folder / 'trace', '-e',
@@ -157,11 +157,6 @@ def strace(repo, *args, inject, paths=(), rc):
     for path in paths:
         words += ['-P', path]
     return harness.run([*words, *repo.argv(*args)], rc=rc)
-
-
-def repo_is_sanitized():
-    with open(harness.CAPROCK, 'rb') as program:
-        return b'__asan_init' in program.read()
 
 
 def test_a_file_that_vanishes_is_a_warning(repo, tree):

@@ -3,6 +3,7 @@ import concurrent.futures
 import errno
 import os
 import pathlib
+import re
 import shutil
 import signal
 import stat
@@ -52,6 +53,26 @@ def test_a_bit_of_everything(repo, tree):
     repo.backup(tree)
     with repo.mount() as mount:
         compare.assert_equal(tree, mount.snapshot())
+
+
+def test_a_start_lists_the_snapshots_once(repo, tree):
+    """And then the packs; what is new after that is found by looking again."""
+    harness.need_programs('strace')
+    if harness.is_sanitized():
+        pytest.skip('strace and the leak sanitizer exclude each other')
+    repo.backup(tree)
+    trace = repo.folder / 'trace'
+    # -D: what is signalled is the keeper, who ends, not strace, who does not.
+    with repo.mount(through=['strace', '-D', '-f', '-qq', '-o', trace, '-e',
+                             'trace=openat']) as mount:
+        compare.assert_equal(tree, mount.snapshot())
+    harness.until(lambda: '"packs/meta"' in trace.read_text(), 'all is told')
+    opened = re.findall('"(.*)"', trace.read_text())
+    first = opened[:opened.index('packs/meta')]
+    assert first.count('snapshots') == 1
+    folders = [name for name in first
+               if re.fullmatch('snapshots/[^/]+', name)]
+    assert len(folders) == 1
 
 
 def evil_tree(ext4, tmp_path, links):
