@@ -233,28 +233,44 @@ static void close_dir(DIR **dir)
 		(void)closedir(*dir);
 }
 
+enum what {
+	OBJECTS, /* that are not empty, with their sizes */
+	NAMES,	 /* of objects */
+	FOLDERS,
+};
+
 /* Whether the entry is what is listed: 1, 0 or -errno. */
-static int listed(DIR *dir, const char *name, bool dirs, uint64_t *size)
+static int listed(DIR *dir, const struct dirent *entry, enum what what,
+		  uint64_t *size)
 {
+	unsigned char type = what == FOLDERS ? DT_DIR : DT_REG;
 	struct stat st;
 
-	if (name[0] == '.')
+	if (entry->d_name[0] == '.')
 		return 0;
-	if (fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	/* Not every file system says what an entry is. */
+	if (entry->d_type != DT_UNKNOWN && entry->d_type != type)
+		return 0;
+	if (entry->d_type == type && what != OBJECTS)
+		return 1;
+	if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	*size = dirs ? 0 : (uint64_t)st.st_size;
-	if (dirs)
-		return S_ISDIR(st.st_mode);
-	return S_ISREG(st.st_mode) && st.st_size > 0;
+	if (IFTODT(st.st_mode) != type)
+		return 0;
+	if (what != OBJECTS)
+		return 1;
+	*size = (uint64_t)st.st_size;
+	return st.st_size > 0;
 }
 
-static int list(DIR *dir, bool dirs, cr_list_fn fn, void *arg, int *fn_said)
+static int list(DIR *dir, enum what what, cr_list_fn fn, void *arg,
+		int *fn_said)
 {
 	const struct dirent *entry;
 
 	while ((void)(errno = 0), (entry = readdir(dir))) {
 		uint64_t size = 0;
-		int r = listed(dir, entry->d_name, dirs, &size);
+		int r = listed(dir, entry, what, &size);
 
 		if (r < 0)
 			return r;
@@ -267,8 +283,8 @@ static int list(DIR *dir, bool dirs, cr_list_fn fn, void *arg, int *fn_said)
 	return -errno;
 }
 
-int cr_storage_list(const struct cr_storage *storage, const char *prefix,
-		    bool dirs, cr_list_fn fn, void *arg)
+static int list_prefix(const struct cr_storage *storage, const char *prefix,
+		       enum what what, cr_list_fn fn, void *arg)
 {
 	cr_cleanup(close_dir) DIR *dir = NULL;
 	int fd, r, fn_said = 0;
@@ -286,6 +302,18 @@ int cr_storage_list(const struct cr_storage *storage, const char *prefix,
 		cr_closep(&fd);
 		return fail(r, prefix);
 	}
-	r = list(dir, dirs, fn, arg, &fn_said);
+	r = list(dir, what, fn, arg, &fn_said);
 	return r < 0 ? fail(r, prefix) : fn_said;
+}
+
+int cr_storage_list(const struct cr_storage *storage, const char *prefix,
+		    bool dirs, cr_list_fn fn, void *arg)
+{
+	return list_prefix(storage, prefix, dirs ? FOLDERS : OBJECTS, fn, arg);
+}
+
+int cr_storage_list_names(const struct cr_storage *storage, const char *prefix,
+			  cr_list_fn fn, void *arg)
+{
+	return list_prefix(storage, prefix, NAMES, fn, arg);
 }

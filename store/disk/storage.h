@@ -91,6 +91,14 @@ cr_must_check int cr_storage_list(const struct cr_storage *storage,
 				  const char *prefix, bool dirs, cr_list_fn fn,
 				  void *arg);
 
+/*
+ * The same for who opens what is new to him: the sizes are not asked for, and
+ * passed as 0.  So what a crash left (above) may be among them.
+ */
+cr_must_check int cr_storage_list_names(const struct cr_storage *storage,
+					const char *prefix, cr_list_fn fn,
+					void *arg);
+
 static inline void cr_storage_closep(struct cr_storage **storage)
 {
 	cr_storage_close(*storage);

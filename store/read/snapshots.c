@@ -173,6 +173,7 @@ static int open_object(const struct cr_repo *repo,
 	return cr_remembered_add(remembered, &known);
 }
 
+/* 1 for what a crash left, which is no object. */
 static int open_snapshot(const struct cr_repo *repo,
 			 struct cr_remembered *remembered,
 			 struct cr_snapshot *s)
@@ -182,6 +183,8 @@ static int open_snapshot(const struct cr_repo *repo,
 
 	if (r == -ENOENT)
 		return cr_fail(CR_EMISSING, "%s is missing", s->object);
+	if (r == 0 && mark.size == 0)
+		return 1;
 	if (r == 0)
 		r = recall(repo, remembered, &mark, s);
 	if (r == 0)
@@ -193,7 +196,10 @@ static int open_snapshot(const struct cr_repo *repo,
 	return check_rights(repo, s);
 }
 
-/* Read @object.  What is wrong with it goes into the snapshot. */
+/*
+ * Read @object.  What is wrong with it goes into the snapshot.  1 when there is
+ * no such object.
+ */
 static int load_snapshot(const struct cr_repo *repo,
 			 struct cr_remembered *remembered, const char *object,
 			 struct cr_snapshot **ret)
@@ -208,7 +214,7 @@ static int load_snapshot(const struct cr_repo *repo,
 	if (!s->object)
 		return -ENOMEM;
 	r = open_snapshot(repo, remembered, s);
-	if (r == -ENOMEM)
+	if (r == -ENOMEM || r == 1)
 		return r;
 	if (r < 0) {
 		s->error = r;
@@ -291,8 +297,8 @@ static int list_writer(void *arg, const char *name, uint64_t size)
 		return 0;
 	(void)snprintf(prefix, sizeof(prefix), "snapshots/%s", name);
 	l->writer = name;
-	return cr_storage_list(l->repo->storage, prefix, false, list_manifest,
-			       l);
+	return cr_storage_list_names(l->repo->storage, prefix, list_manifest,
+				     l);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -420,15 +426,16 @@ static int take_object(const struct cr_repo *repo, const char *object,
 		       struct cr_snapshot *was, struct update *update)
 {
 	cr_cleanup(snapshot_freep) struct cr_snapshot *now = NULL;
-	int r = load_snapshot(repo, update->remembered, object, &now);
+	int absent = load_snapshot(repo, update->remembered, object, &now);
+	int r = cr_min(absent, 0);
 
-	if (r == 0 && was && was->error && was->error == now->error) {
+	if (now && was && was->error && was->error == now->error) {
 		update->all[update->count++] = was;
 		return 0;
 	}
 	if (r == 0 && was)
 		r = note_gone(update, was);
-	if (r < 0)
+	if (r < 0 || absent)
 		return r;
 	update->all[update->count++] = now;
 	update->fresh[update->freshs++] = cr_take(now);

@@ -403,6 +403,38 @@ static void an_update_that_fails_changes_nothing(void **state)
 	cr_snapshots_release(&set);
 }
 
+/*
+ * A crash may leave the name of an object alone: no snapshot and no damage, but
+ * its writer may still be at work.
+ */
+static void a_placeholder_is_no_manifest(void **state)
+{
+	struct made_snapshot was = commit("a", 1000), s = commit("b", 2000);
+	struct folder_path empty = object_path(&s), bad = object_path(&was);
+	struct folder_path kept = folder_path(&made.folder, "kept");
+	struct cr_snapshots set = { 0 };
+
+	(void)state;
+	assert_int_equal(rename(empty.text, kept.text), 0);
+	folder_write(&made.folder, strstr(empty.text, "repo/"), "", 0, 0600);
+	flip_object(&was, 100);
+	assert_int_equal(cr_snapshots_update(made.repo, NULL, &set), 1);
+	assert_int_equal(set.count, 0);
+	assert_int_equal(set.bads, 1);
+	assert_int_equal(cr_snapshots_update(made.repo, NULL, &set), 0);
+
+	assert_int_equal(rename(kept.text, empty.text), 0);
+	assert_int_equal(cr_snapshots_update(made.repo, NULL, &set), 1);
+	assert_int_equal(set.count, 1);
+	assert_true(cr_id_equal(&set.snapshot[0]->id, &s.id));
+	assert_int_equal(truncate(bad.text, 0), 0);
+	set.roster_n = 0; /* other keys: what is bad is read again */
+	assert_int_equal(cr_snapshots_update(made.repo, NULL, &set), 1);
+	assert_int_equal(set.count, 1);
+	assert_int_equal(set.bads, 0);
+	cr_snapshots_release(&set);
+}
+
 /* What the storage could not read is no verdict on what lies there. */
 static void a_manifest_that_could_not_be_read_is_read_again(void **state)
 {
@@ -444,6 +476,7 @@ int main(void)
 		TEST(an_update_tells_what_came_and_went),
 		TEST(an_update_that_fails_changes_nothing),
 		TEST(a_manifest_that_could_not_be_read_is_read_again),
+		TEST(a_placeholder_is_no_manifest),
 	};
 
 	if (cr_sodium_init() < 0)

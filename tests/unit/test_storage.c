@@ -308,6 +308,7 @@ static void what_a_crash_leaves_is_not_listed(void **state)
 {
 	struct seen files = { .stop = 0 }, dirs = { .stop = 0 };
 	struct seen first = { .stop = 7 }, none = { .stop = 0 };
+	struct seen names = { .stop = 0 };
 	char back[64];
 
 	(void)state;
@@ -329,6 +330,11 @@ static void what_a_crash_leaves_is_not_listed(void **state)
 		cr_storage_list(storage, "packs/data/77", false, see, &none),
 		0);
 	assert_string_equal(none.names, "");
+	assert_int_equal(cr_storage_list_names(storage, "keys", see, &names),
+			 0);
+	assert_true(strcmp(names.names, "aa bb ") == 0 ||
+		    strcmp(names.names, "bb aa ") == 0);
+	assert_int_equal(names.bytes, 0);
 	assert_int_equal(get("keys/bb", back), -ENOENT);
 	/* The placeholder keeps its name: who made it may still be at work. */
 	assert_int_equal(cr_storage_put(w, "keys/bb", "x", 1), -EEXIST);
