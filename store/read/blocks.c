@@ -9,6 +9,7 @@
 #include "store/base/pool.h"
 #include "store/codec/compress.h"
 
+#define PASSED_OF 64 /* who had one of the last of so many had them all */
 #define UNDER_WAY (16u << 20) /* bytes: blocks as stored, or pinned */
 
 struct shown_block {
@@ -260,11 +261,17 @@ void cr_blocks_spend(struct cr_cached *cached, uint32_t slot)
 		cr_cached_unpin(cached);
 }
 
+/* What changed since is elsewhere: the very last may not be wanted. */
+static bool is_passed(const struct shown_block *shown, uint32_t slot)
+{
+	const uint32_t chunks = shown->block->table.chunks;
+
+	return slot + 1 + chunks / PASSED_OF >= chunks;
+}
+
 void cr_blocks_pass(struct cr_cached *cached, uint32_t slot)
 {
-	const struct shown_block *shown = cr_cached_value(cached);
-
-	if (slot + 1 == shown->block->table.chunks)
+	if (is_passed(cr_cached_value(cached), slot))
 		cr_cached_pass(cached);
 	else
 		cr_cached_unpin(cached);

@@ -63,7 +63,7 @@ void cr_blocks_note_use(struct cr_blocks *blocks, const struct cr_pack *pack,
 void cr_blocks_spend(struct cr_cached *cached, uint32_t slot);
 /*
  * Unpin it, the chunk in @slot being one that somebody had the whole of who
- * reads on: with the last chunk he is through with the block.
+ * reads on: with one of the last he is through with the block.
  */
 void cr_blocks_pass(struct cr_cached *cached, uint32_t slot);
 
