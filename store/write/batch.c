@@ -23,6 +23,7 @@ struct cr_batches {
 	struct cr_batch *empty;	   /* owned; under: lock */
 	struct queue queue[TASKS]; /* under: lock */
 	unsigned int made;	   /* under: lock */
+	bool cancelled;		   /* under: lock */
 };
 
 int cr_batches_new(struct cr_writer *writer, unsigned int most,
@@ -95,17 +96,20 @@ static struct cr_batch *batch_new(void)
 int cr_batch_take(struct cr_batches *batches, struct cr_batch **ret)
 {
 	struct cr_batch *batch;
-	bool make = false;
+	bool make = false, cancelled;
 
 	(void)pthread_mutex_lock(&batches->lock);
-	batch = batches->empty;
+	cancelled = batches->cancelled;
+	batch = cancelled ? NULL : batches->empty;
 	if (batch) {
 		batches->empty = batch->queued[STORE];
-	} else if (batches->made < batches->most) {
+	} else if (!cancelled && batches->made < batches->most) {
 		make = true;
 		batches->made++;
 	}
 	(void)pthread_mutex_unlock(&batches->lock);
+	if (cancelled)
+		return cr_fail(ECANCELED, "given up");
 	if (make) {
 		batch = batch_new();
 		if (!batch) {
@@ -131,6 +135,13 @@ void cr_batch_give_back(struct cr_batches *batches, struct cr_batch *batch)
 	batch->queued[STORE] = batches->empty;
 	batches->empty = batch;
 	(void)pthread_cond_broadcast(&batches->change);
+	(void)pthread_mutex_unlock(&batches->lock);
+}
+
+void cr_batches_cancel(struct cr_batches *batches)
+{
+	(void)pthread_mutex_lock(&batches->lock);
+	batches->cancelled = true;
 	(void)pthread_mutex_unlock(&batches->lock);
 }
 

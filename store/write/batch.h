@@ -77,10 +77,16 @@ cr_must_check int cr_batches_new(struct cr_writer *writer, unsigned int most,
 /* All were given back. */
 void cr_batches_free(struct cr_batches *batches);
 
-/* 1 with an empty batch in *@ret; 0 when none is left; -ENOMEM. */
+/*
+ * 1 with an empty batch in *@ret; 0 when none is left; -ENOMEM; -ECANCELED from
+ * cr_batches_cancel() on.
+ */
 cr_must_check int cr_batch_take(struct cr_batches *batches,
 				struct cr_batch **ret);
 void cr_batch_give_back(struct cr_batches *batches, struct cr_batch *batch);
+
+/* What was stored so far is of no use: cutters are to end. */
+void cr_batches_cancel(struct cr_batches *batches);
 
 void cr_batch_push(struct cr_batches *batches, struct cr_batch *batch);
 static inline bool cr_batch_is_done(const struct cr_batch *batch)

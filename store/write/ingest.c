@@ -121,6 +121,9 @@ void cr_ingest_fail(struct cr_ingest *ingest, int error)
 	}
 	cr_ingest_wake_all(ingest);
 	(void)pthread_mutex_unlock(&ingest->lock);
+	/* What they say then comes too late to be told. */
+	if (ingest->batches)
+		cr_batches_cancel(ingest->batches);
 }
 
 bool cr_ingest_failed(struct cr_ingest *ingest)

@@ -5,13 +5,16 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/base/error.h"
 #include "store/base/io.h"
+#include "store/write/ingest_int.h"
 #include "tests/unit/random.h"
 #include "tests/unit/session.h"
 
@@ -636,6 +639,46 @@ static void a_stream_is_one_file_in_a_root_of_its_own(void **state)
 	}
 }
 
+/* Fails, as an encoder or a worker would, once some of it was read. */
+static void *fail_meanwhile(void *arg)
+{
+	struct cr_ingest *ingest = arg;
+
+	while (atomic_load(&ingest->progress.bytes_read) < 4 * CR_BATCH_LEN)
+		(void)usleep(100);
+	cr_ingest_fail(ingest, cr_fail(ENOSPC, "elsewhere"));
+	return NULL;
+}
+
+static void a_failure_elsewhere_ends_a_stream(void **state)
+{
+	(void)state;
+	for (unsigned int jobs = 1; jobs <= 3; jobs++) {
+		struct cr_ingest_options options = { .writer = ses.writer,
+						     .source = "src",
+						     .jobs = jobs,
+						     .repository_fd = -1,
+						     .state_fd = -1 };
+		struct cr_manifest manifest = { 0 };
+		struct cr_ingest *failing;
+		pthread_t thread;
+		int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+		session_ok(cr_ingest_new(&options, &failing));
+		assert_int_equal(
+			pthread_create(&thread, NULL, fail_meanwhile, failing),
+			0);
+		/* It has no end of its own. */
+		assert_int_equal(
+			cr_ingest_run_stream(failing, fd, "dump", &manifest),
+			-ENOSPC);
+		assert_string_equal(cr_detail(), "elsewhere");
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		cr_ingest_free(failing);
+		assert_int_equal(close(fd), 0);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -655,6 +698,7 @@ int main(void)
 		TEST(nothing_but_files_is_opened),
 		TEST(a_dry_run_changes_nothing),
 		TEST(a_stream_is_one_file_in_a_root_of_its_own),
+		TEST(a_failure_elsewhere_ends_a_stream),
 	};
 
 	if (cr_sodium_init() < 0)
