@@ -88,20 +88,21 @@ enum cr_pack_kind {
 	CR_PACK_META = 2,
 };
 
-#define CR_PACK_HEADER_LEN   256u
-#define CR_PACK_MAX	     (256u << 20)
-#define CR_PACK_DATA_TARGET  (32u << 20)
-#define CR_PACK_META_TARGET  (8u << 20)
-#define CR_SHARD_LEN	     65536u
-#define CR_BLOCK_ALIGN	     4096u
-#define CR_BLOCK_DATA_TARGET (1u << 20)
-#define CR_BLOCK_META_TARGET (256u << 10)
-#define CR_BLOCK_RAW_MAX     (2u << 20)
-#define CR_BLOCK_PAYLOAD_MAX (4u << 20)
-#define CR_BLOCK_CHUNKS_MAX  65535u
-#define CR_PACK_BLOCKS_MAX   65536u
-#define CR_FOOTER_MAX	     (64u << 20)
-#define CR_TRAILER_TAIL_LEN  (CR_PACK_HEADER_LEN + 8 + 4 + 4 + 8 + 8)
+#define CR_PACK_HEADER_LEN    256u
+#define CR_PACK_MAX	      (256u << 20)
+#define CR_PACK_DATA_TARGET   (32u << 20)
+#define CR_PACK_META_TARGET   (8u << 20)
+#define CR_SHARD_LEN	      65536u
+#define CR_BLOCK_ALIGN	      4096u
+#define CR_BLOCK_DATA_TARGET  (1u << 20)
+#define CR_BLOCK_PAGES_TARGET (256u << 10)
+#define CR_BLOCK_META_TARGET  (256u << 10)
+#define CR_BLOCK_RAW_MAX      (2u << 20)
+#define CR_BLOCK_PAYLOAD_MAX  (4u << 20)
+#define CR_BLOCK_CHUNKS_MAX   65535u
+#define CR_PACK_BLOCKS_MAX    65536u
+#define CR_FOOTER_MAX	      (64u << 20)
+#define CR_TRAILER_TAIL_LEN   (CR_PACK_HEADER_LEN + 8 + 4 + 4 + 8 + 8)
 
 enum cr_coding {
 	CR_CODING_RAW = 0,

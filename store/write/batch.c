@@ -296,7 +296,7 @@ static int store_chunks(struct cr_batch *batch, struct cr_stream *stream)
 			continue;
 		r = cr_stream_put_as(stream, CR_CHUNK_DATA, &part->id,
 				     (struct cr_piece){ at, part->len },
-				     batch->apart, &part->where);
+				     batch->size_class, &part->where);
 		if (r < 0)
 			return r;
 		part->known = r == 1;

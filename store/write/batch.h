@@ -47,7 +47,7 @@ struct cr_hash_chain {
 
 struct cr_batch {
 	uint8_t *bytes; /* owned; CR_BATCH_LEN; chunks lie end to end */
-	bool apart;	/* of cr_stream_put() */
+	enum cr_size_class size_class;
 	struct cr_hash_chain *chain; /* borrowed; NULL: no hash is made */
 	unsigned int parts;
 	struct cr_batch_part part[CR_BATCH_PARTS];

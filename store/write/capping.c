@@ -28,9 +28,9 @@ struct dup {
 struct cr_capping {
 	struct cr_writer *writer; /* borrowed */
 	struct cr_stream *stream; /* borrowed */
-	bool apart;		  /* the file's, of cr_stream_put() */
-	uint64_t bytes;		  /* of the window */
-	struct cr_buf dups;	  /* struct dup */
+	enum cr_size_class size_class;
+	uint64_t bytes;	    /* of the window */
+	struct cr_buf dups; /* struct dup */
 	uint32_t rows;
 	struct cr_hint at[ROWS]; /* the slot is not used */
 	struct cr_capping_block row[ROWS];
@@ -63,10 +63,10 @@ void cr_capping_free(struct cr_capping *capping)
 
 /* ---- The decision ---- */
 
-/* Blocks that a window of @bytes may touch: as few as can be is 1 a MiB. */
-static uint64_t allowed(uint64_t bytes)
+/* Blocks that a window of @bytes may touch, by those it would fill. */
+static uint64_t allowed(uint64_t bytes, size_t block_len)
 {
-	return bytes / CR_BLOCK_DATA_TARGET * 7 / 4 + 2;
+	return bytes / block_len * 7 / 4 + 2;
 }
 
 static bool is_sparse(const struct cr_capping_block *block)
@@ -87,9 +87,9 @@ static int by_use(const void *a, const void *b, void *arg)
 }
 
 uint64_t cr_capping_choose(struct cr_capping_block *block, uint32_t n,
-			   uint64_t bytes, uint32_t *order)
+			   uint64_t bytes, size_t block_len, uint32_t *order)
 {
-	const uint64_t most = allowed(bytes),
+	const uint64_t most = allowed(bytes, block_len),
 		       budget = bytes / CR_CAPPING_BUDGET;
 	uint64_t again = 0;
 	uint32_t left = n;
@@ -132,10 +132,10 @@ static void clear(struct cr_capping *capping)
 	capping->rows = 0;
 }
 
-void cr_capping_begin(struct cr_capping *capping, bool apart)
+void cr_capping_begin(struct cr_capping *capping, enum cr_size_class size_class)
 {
 	clear(capping);
-	capping->apart = apart;
+	capping->size_class = size_class;
 }
 
 /* The row of the block, made if need be; NONE when there is no room. */
@@ -266,7 +266,7 @@ static int store_again(struct cr_capping *capping, int fd,
 	if (!cr_id_equal(&id, &dup->id))
 		return 0;
 	return cr_stream_put_again(capping->stream, CR_CHUNK_DATA, &id, bytes,
-				   capping->apart);
+				   capping->size_class);
 }
 
 static int settle(struct cr_capping *capping, int fd)
@@ -281,6 +281,7 @@ static int settle(struct cr_capping *capping, int fd)
 		return r;
 	rows = drop_unused(capping, renamed);
 	if (cr_capping_choose(capping->row, rows, capping->bytes,
+			      cr_stream_block_len(capping->size_class),
 			      capping->order) == 0)
 		return 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
@@ -296,7 +297,8 @@ int cr_capping_settle(struct cr_capping *capping, int fd)
 {
 	int r = 0;
 
-	if (capping->rows > allowed(capping->bytes))
+	if (capping->rows >
+	    allowed(capping->bytes, cr_stream_block_len(capping->size_class)))
 		r = settle(capping, fd);
 	clear(capping);
 	return r;

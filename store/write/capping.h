@@ -35,13 +35,13 @@ struct cr_capping_block {
 
 /*
  * Decide for a window of @bytes bytes, new ones too, that was found in @n
- * blocks.  While there are too many of them, the one of which the least part
- * is used goes, if that is less than half of it and within the budget; of
- * equals the first.  @order is scratch of @n.  Returns the bytes to be stored
- * again.
+ * blocks, of bytes that would fill blocks of @block_len.  While there are too
+ * many of them, the one of which the least part is used goes, if that is less
+ * than half of it and within the budget; of equals the first.  @order is
+ * scratch of @n.  Returns the bytes to be stored again.
  */
 uint64_t cr_capping_choose(struct cr_capping_block *block, uint32_t n,
-			   uint64_t bytes, uint32_t *order);
+			   uint64_t bytes, size_t block_len, uint32_t *order);
 
 struct cr_capping;
 
@@ -52,7 +52,8 @@ cr_must_check int cr_capping_new(struct cr_writer *writer,
 void cr_capping_free(struct cr_capping *capping);
 
 /* A file begins; what another left is dropped. */
-void cr_capping_begin(struct cr_capping *capping, bool apart);
+void cr_capping_begin(struct cr_capping *capping,
+		      enum cr_size_class size_class);
 
 /*
  * The next bytes of the file, a chunk at @offset, went to the stream.  @where

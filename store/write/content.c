@@ -413,7 +413,7 @@ static int ingest_large(struct job *job, bool sparse, bool hashed)
 	struct cr_large_file file = {
 		.ret = job->ret,
 		.hashed = hashed,
-		.apart = job->size_class == CR_CLASS_64K,
+		.size_class = job->size_class,
 		.again = job->seekable ? job->fd : -1,
 	};
 	struct cr_large *large;

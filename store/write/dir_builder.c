@@ -42,7 +42,8 @@ static int emit_refs(struct cr_dir_builder *b, struct cr_id *refs_id,
 
 	if (b->inlined.len > 0) {
 		r = cr_stream_put(b->stream, CR_CHUNK_INLINE,
-				  piece_of(&b->inlined), false, &inline_id);
+				  piece_of(&b->inlined), CR_CLASS_16K,
+				  &inline_id);
 		if (r < 0)
 			return r;
 	}

@@ -125,7 +125,7 @@ static int take(struct cr_large *large)
 	}
 	if (r < 0)
 		return r;
-	batch->apart = large->file.apart;
+	batch->size_class = large->file.size_class;
 	large->open = batch;
 	batch->chain = large->file.hashed ? &large->chain : NULL;
 	large->used = 0;
@@ -153,7 +153,7 @@ int cr_large_begin(struct cr_large *large, const struct cr_large_file *file)
 	large->at = 0;
 	cr_file_refs_init(&large->refs, large->writer);
 	cr_file_hash_init(&large->chain.hash);
-	cr_capping_begin(large->capping, file->apart);
+	cr_capping_begin(large->capping, file->size_class);
 	return take(large);
 }
 

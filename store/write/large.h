@@ -23,8 +23,8 @@ void cr_large_free(struct cr_large *large);
 struct cr_large_file {
 	struct cr_stored_content *ret; /* borrowed */
 	bool hashed; /* its whole-file hash is made, should it need a list */
-	bool apart;  /* of cr_stream_put() */
-	int again;   /* where it can be read again, for capping; or -1 */
+	enum cr_size_class size_class;
+	int again; /* where it can be read again, for capping; or -1 */
 };
 
 /* A file begins.  Errors, here and below: the writer's. */

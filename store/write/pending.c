@@ -227,7 +227,7 @@ static int store_chunk(struct cr_pending *p, const struct part *part)
 {
 	int r = cr_stream_put_as(p->stream, CR_CHUNK_DATA, &part->id,
 				 (struct cr_piece){ part->bytes, part->len },
-				 part->file->size_class == CR_CLASS_64K, NULL);
+				 part->file->size_class, NULL);
 
 	return r < 0 ? r : 0;
 }

@@ -36,11 +36,26 @@ struct cr_writer {
 	atomic_ullong chunks_new, chunks_known, bytes_again;
 };
 
+/* What shares blocks. */
+enum group {
+	COMMON,
+	NOISE, /* does not compress */
+	PAGES, /* of databases */
+	GROUPS,
+};
+
 struct cr_stream {
 	struct cr_writer *writer; /* borrowed */
 	struct cr_compressor *comp;
-	struct cr_open_block block[2]; /* [1]: what does not compress */
+	struct cr_open_block block[GROUPS];
 };
+
+static enum group group_of(enum cr_size_class size_class)
+{
+	if (size_class == CR_CLASS_64K)
+		return NOISE;
+	return size_class == CR_CLASS_PAGES ? PAGES : COMMON;
+}
 
 /* A pack is durable: into the index, into the next segment, settled. */
 static int packed(void *arg, const struct cr_packed *p)
@@ -196,8 +211,8 @@ void cr_stream_free(struct cr_stream *stream)
 {
 	if (!stream)
 		return;
-	cr_open_block_release(&stream->block[0]);
-	cr_open_block_release(&stream->block[1]);
+	for (size_t i = 0; i < CR_ARRAY_LEN(stream->block); i++)
+		cr_open_block_release(&stream->block[i]);
 	cr_compressor_free(stream->comp);
 	free(stream);
 }
@@ -214,21 +229,29 @@ int cr_stream_flush(struct cr_stream *stream)
 	return 0;
 }
 
+size_t cr_stream_block_len(enum cr_size_class size_class)
+{
+	return group_of(size_class) == PAGES ? CR_BLOCK_PAGES_TARGET
+					     : CR_BLOCK_DATA_TARGET;
+}
+
 /* Append a claimed chunk. */
 static int append(struct cr_stream *stream, enum cr_chunk_type type,
-		  const struct cr_id *id, struct cr_piece bytes, bool apart)
+		  const struct cr_id *id, struct cr_piece bytes,
+		  enum cr_size_class size_class)
 {
-	struct cr_open_block *block = &stream->block[apart];
+	struct cr_open_block *block = &stream->block[group_of(size_class)];
 	int r = cr_open_block_add(block, type, id, bytes);
 
-	if (r == 0 && cr_open_block_full(block, CR_BLOCK_DATA_TARGET))
+	if (r == 0 &&
+	    cr_open_block_full(block, cr_stream_block_len(size_class)))
 		r = cr_packer_put(stream->writer->data, block, stream->comp);
 	return r;
 }
 
 int cr_stream_put_as(struct cr_stream *stream, enum cr_chunk_type type,
-		     const struct cr_id *id, struct cr_piece bytes, bool apart,
-		     struct cr_hint *where)
+		     const struct cr_id *id, struct cr_piece bytes,
+		     enum cr_size_class size_class, struct cr_hint *where)
 {
 	struct cr_writer *writer = stream->writer;
 	int r = cr_dedup_claim(writer->dedup, type, id, NULL, where);
@@ -237,12 +260,12 @@ int cr_stream_put_as(struct cr_stream *stream, enum cr_chunk_type type,
 		return r;
 	(void)atomic_fetch_add(r ? &writer->chunks_known : &writer->chunks_new,
 			       1);
-	return r == 1 ? 1 : append(stream, type, id, bytes, apart);
+	return r == 1 ? 1 : append(stream, type, id, bytes, size_class);
 }
 
 int cr_stream_put_again(struct cr_stream *stream, enum cr_chunk_type type,
 			const struct cr_id *id, struct cr_piece bytes,
-			bool apart)
+			enum cr_size_class size_class)
 {
 	struct cr_writer *writer = stream->writer;
 	int r = cr_dedup_reclaim(writer->dedup, type, id, NULL);
@@ -250,17 +273,18 @@ int cr_stream_put_again(struct cr_stream *stream, enum cr_chunk_type type,
 	if (r != 0)
 		return r < 0 ? r : 0;
 	(void)atomic_fetch_add(&writer->bytes_again, bytes.len);
-	return append(stream, type, id, bytes, apart);
+	return append(stream, type, id, bytes, size_class);
 }
 
 int cr_stream_put(struct cr_stream *stream, enum cr_chunk_type type,
-		  struct cr_piece bytes, bool apart, struct cr_id *id)
+		  struct cr_piece bytes, enum cr_size_class size_class,
+		  struct cr_id *id)
 {
 	int r;
 
 	*id = cr_chunk_id(&stream->writer->domain->id_key, type, bytes.bytes,
 			  bytes.len);
-	r = cr_stream_put_as(stream, type, id, bytes, apart, NULL);
+	r = cr_stream_put_as(stream, type, id, bytes, size_class, NULL);
 	return r < 0 ? r : 0;
 }
 

@@ -44,12 +44,19 @@ void cr_stream_free(struct cr_stream *stream);
 cr_must_check int cr_stream_flush(struct cr_stream *stream);
 
 /*
- * Store a chunk of content (type DATA or INLINE) unless it is known.  @apart
- * chooses the block for what does not compress.  Its id goes to @id.
+ * How many bytes a block of chunks of that class has: reading any of them takes
+ * decoding all, and a database is read here and there.  FORMAT.md section 6.
+ */
+size_t cr_stream_block_len(enum cr_size_class size_class);
+
+/*
+ * Store a chunk of content (type DATA or INLINE) unless it is known.  Those of
+ * @size_class that are like it share its block.  Its id goes to @id.
  */
 cr_must_check int cr_stream_put(struct cr_stream *stream,
 				enum cr_chunk_type type, struct cr_piece bytes,
-				bool apart, struct cr_id *id);
+				enum cr_size_class size_class,
+				struct cr_id *id);
 /*
  * The same, of a chunk whose id is known.  0 when it is new; 1 when it is
  * stored or pending, with where in @where (may be NULL; a zero pack when that
@@ -58,13 +65,15 @@ cr_must_check int cr_stream_put(struct cr_stream *stream,
 cr_must_check int cr_stream_put_as(struct cr_stream *stream,
 				   enum cr_chunk_type type,
 				   const struct cr_id *id,
-				   struct cr_piece bytes, bool apart,
+				   struct cr_piece bytes,
+				   enum cr_size_class size_class,
 				   struct cr_hint *where);
 /* Store a copy of a chunk that is known, unless one is on its way. */
 cr_must_check int cr_stream_put_again(struct cr_stream *stream,
 				      enum cr_chunk_type type,
 				      const struct cr_id *id,
-				      struct cr_piece bytes, bool apart);
+				      struct cr_piece bytes,
+				      enum cr_size_class size_class);
 
 /*
  * Store a metadata object unless it is known.  Any thread.  @where tells where

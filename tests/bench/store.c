@@ -276,7 +276,7 @@ static int cmd_chunks(char **argv)
 			bytes[at] = bench_random(&random);
 		r = cr_stream_put(stream, CR_CHUNK_DATA,
 				  (struct cr_piece){ bytes, sizeof(bytes) },
-				  true, &id);
+				  CR_CLASS_64K, &id);
 	}
 	if (r >= 0)
 		r = cr_stream_flush(stream);

@@ -57,7 +57,7 @@ static void nothing_is_stored_again_without_need(void **state)
 	(void)state;
 	for (size_t i = 0; i < CR_ARRAY_LEN(cases); i++) {
 		fill(cases[i].n, cases[i].served, cases[i].len);
-		if (cr_capping_choose(block, cases[i].n, cases[i].bytes,
+		if (cr_capping_choose(block, cases[i].n, cases[i].bytes, MIB,
 				      order) != 0 ||
 		    chosen(cases[i].n) != 0)
 			fail_msg("%s", cases[i].what);
@@ -69,11 +69,16 @@ static void no_more_go_than_are_too_many(void **state)
 	(void)state;
 	/* 2 + 64 * 7 / 4 may be touched. */
 	fill(120, 4096, MIB);
-	assert_int_equal(cr_capping_choose(block, 120, 64 * MIB, order),
+	assert_int_equal(cr_capping_choose(block, 120, 64 * MIB, MIB, order),
 			 6 * 4096);
 	/* Of equals the first. */
 	for (uint32_t i = 0; i < 120; i++)
 		assert_int_equal(block[i].again, i < 6);
+	/* And 2 + 4 * 16 * 7 / 4 small ones. */
+	fill(120, 4096, MIB / 4);
+	assert_int_equal(
+		cr_capping_choose(block, 120, 16 * MIB, MIB / 4, order),
+		6 * 4096);
 }
 
 static void the_least_used_goes_first(void **state)
@@ -84,7 +89,7 @@ static void the_least_used_goes_first(void **state)
 	block[80].served = 40 * 1000;
 	block[80].len = 80 * 1001; /* half of it is used, all but */
 	block[90].served = 99 * 1000;
-	assert_int_equal(cr_capping_choose(block, 116, 64 * MIB, order),
+	assert_int_equal(cr_capping_choose(block, 116, 64 * MIB, MIB, order),
 			 149 * 1000);
 	assert_true(block[70].again && block[90].again);
 	assert_int_equal(chosen(116), 2);
@@ -95,7 +100,7 @@ static void one_that_costs_too_much_gives_way_to_others(void **state)
 	(void)state;
 	fill(116, 600 * 1000, 2 * MIB);
 	block[3] = (struct cr_capping_block){ 2 * MIB, 64 * MIB, false };
-	assert_int_equal(cr_capping_choose(block, 116, 64 * MIB, order),
+	assert_int_equal(cr_capping_choose(block, 116, 64 * MIB, MIB, order),
 			 1200 * 1000);
 	assert_false(block[3].again);
 }
@@ -120,7 +125,7 @@ static void the_budget_holds(void **state)
 					   (i % 3 ? 2 * MIB + 1 : 5000)),
 				true,
 			};
-		again = cr_capping_choose(block, n, bytes, order);
+		again = cr_capping_choose(block, n, bytes, MIB, order);
 		for (uint32_t b = 0; b < n; b++) {
 			sum += block[b].again ? block[b].served : 0;
 			small += block[b].again;

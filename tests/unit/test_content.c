@@ -97,8 +97,8 @@ static struct cr_file *open_stored(const struct cr_stored_content *stored)
 		memcpy(inlined + 3, stored->inlined, stored->size);
 		session_ok(cr_stream_put(
 			cr_ingester_stream(ing), CR_CHUNK_INLINE,
-			(struct cr_piece){ inlined, 3 + stored->size }, false,
-			&ref.id));
+			(struct cr_piece){ inlined, 3 + stored->size },
+			CR_CLASS_16K, &ref.id));
 		session_ok(cr_stream_flush(cr_ingester_stream(ing)));
 		session_ok(cr_writer_flush(ses.writer));
 		ref.inline_at = 3;

@@ -130,8 +130,8 @@ static struct cr_id put_data(void)
 
 	session_ok(cr_stream_new(ses.writer, &stream));
 	session_ok(cr_stream_put(stream, CR_CHUNK_DATA,
-				 (struct cr_piece)CR_PIECE(&bytes), false,
-				 &id));
+				 (struct cr_piece)CR_PIECE(&bytes),
+				 CR_CLASS_16K, &id));
 	session_ok(cr_stream_flush(stream));
 	return id;
 }

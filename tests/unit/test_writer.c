@@ -51,7 +51,8 @@ static struct cr_id put(const void *bytes, size_t len)
 	struct cr_id id;
 
 	session_ok(cr_stream_put(stream, CR_CHUNK_DATA,
-				 (struct cr_piece){ bytes, len }, false, &id));
+				 (struct cr_piece){ bytes, len }, CR_CLASS_16K,
+				 &id));
 	return id;
 }
 
@@ -98,6 +99,49 @@ static void a_chunk_is_stored_once(void **state)
 			 1);
 	assert_int_equal(cr_writer_has(ses.writer, CR_CHUNK_LEAF, &id, NULL),
 			 0);
+}
+
+/* The number of the block in which the @n-th of such chunks lies. */
+static uint32_t block_of(enum cr_size_class size_class, uint32_t n)
+{
+	uint8_t page[4096] = { (uint8_t)size_class, (uint8_t)n };
+	struct cr_hint where = { 0 };
+	struct cr_id id;
+
+	session_ok(cr_stream_put(stream, CR_CHUNK_DATA,
+				 (struct cr_piece){ page, sizeof(page) },
+				 size_class, &id));
+	flush();
+	assert_int_equal(cr_writer_has(ses.writer, CR_CHUNK_DATA, &id, &where),
+			 1);
+	return where.block;
+}
+
+static void put_many(enum cr_size_class size_class, uint32_t count)
+{
+	struct cr_id id;
+
+	for (uint32_t n = 0; n < count; n++) {
+		uint8_t page[4096] = { (uint8_t)size_class, (uint8_t)n };
+
+		session_ok(
+			cr_stream_put(stream, CR_CHUNK_DATA,
+				      (struct cr_piece){ page, sizeof(page) },
+				      size_class, &id));
+	}
+	flush();
+}
+
+static void pages_of_databases_lie_in_small_blocks(void **state)
+{
+	(void)state;
+	put_many(CR_CLASS_PAGES, 256);
+	for (uint32_t n = 0; n < 256; n++)
+		assert_int_equal(block_of(CR_CLASS_PAGES, n), n / 64);
+	next_session();
+	put_many(CR_CLASS_4K, 256);
+	for (uint32_t n = 0; n < 256; n++)
+		assert_int_equal(block_of(CR_CLASS_4K, n), 0);
 }
 
 /* What a session that died had published is used by the next. */
@@ -164,8 +208,8 @@ static void another_domain_shares_nothing(void **state)
 	session_begin(&made, repo, "other", &other);
 	session_ok(cr_stream_new(other.writer, &theirs));
 	session_ok(cr_stream_put(theirs, CR_CHUNK_DATA,
-				 (struct cr_piece){ text, sizeof(text) }, false,
-				 &id));
+				 (struct cr_piece){ text, sizeof(text) },
+				 CR_CLASS_16K, &id));
 	cr_writer_get_stats(other.writer, &stats);
 	assert_int_equal(stats.chunks_known, 0);
 	cr_stream_free(theirs);
@@ -302,6 +346,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_chunk_is_stored_once),
+		TEST(pages_of_databases_lie_in_small_blocks),
 		TEST(packs_of_a_session_that_died_are_used),
 		TEST(another_domain_shares_nothing),
 		TEST(the_smallest_chunks_come_back),
