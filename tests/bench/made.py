@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import shutil
 import sqlite3
 
 from corpus import Corpus, Words, write_noise
@@ -113,7 +114,7 @@ class Database(Corpus):
         base.executescript(self.indexes)
         base.close()
         copy = part / '2/visits.db'
-        copy.write_bytes((part / '1/visits.db').read_bytes())
+        shutil.copyfile(part / '1/visits.db', copy)
         base = sqlite3.connect(copy)
         base.executescript('PRAGMA journal_mode = OFF;')
         ids = words.random.sample(range(self._rows),
