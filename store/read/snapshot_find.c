@@ -15,6 +15,7 @@
 void cr_stamp(int64_t time, char out[CR_STAMP_LEN])
 {
 	time_t when = (time_t)time;
+	unsigned int year;
 	struct tm tm;
 
 	/* 9999-12-31T23:59:59Z and 0000-01-01T00:00:00Z: four digits of year.
@@ -24,12 +25,11 @@ void cr_stamp(int64_t time, char out[CR_STAMP_LEN])
 	if (when < -62167219200)
 		when = -62167219200;
 	(void)gmtime_r(&when, &tm);
-	(void)strftime(out, CR_STAMP_LEN, "%Y-%m-%dT%H-%M-%SZ", &tm);
-	if (tm.tm_year < -900) /* strftime does not pad the year */
-		(void)snprintf(out, CR_STAMP_LEN,
-			       "%04d-%02d-%02dT%02d-%02d-%02dZ",
-			       tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			       tm.tm_hour, tm.tm_min, tm.tm_sec);
+	/* By hand: strftime() does not pad the year. */
+	year = (unsigned int)(tm.tm_year + 1900);
+	for (size_t i = 4; i-- > 0; year /= 10)
+		out[i] = (char)('0' + year % 10);
+	(void)strftime(out + 4, CR_STAMP_LEN - 4, "-%m-%dT%H-%M-%SZ", &tm);
 }
 
 /* Digits and separators as @pattern has them: 'd' a digit, ':' ':' or '-'. */
