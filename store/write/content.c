@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/write/content.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "store/base/error.h"
@@ -12,6 +13,9 @@
 
 /* Batches of one who works alone. */
 #define BATCHES_ALONE 2
+
+/* File systems have no smaller blocks. */
+#define SECTOR 512u
 
 int cr_ingester_new(struct cr_writer *writer, struct cr_batches *batches,
 		    atomic_ullong *read_bytes, const atomic_bool *stop,
@@ -115,25 +119,12 @@ static const struct cr_cut_to to_pending = {
 	.hole = hole_small,
 };
 
-/* A file that is whole in the buffer is hashed side by side with others. */
-static int keep_whole(struct cr_cut *cut)
-{
-	struct cr_ingester *ing = cut->ing;
-
-	return cut->size > CR_BUFFER_LEN - ing->used &&
-			       cut->size <= CR_BUFFER_LEN
-		       ? cr_ingester_settle(ing)
-		       : 0;
-}
-
 static int ingest_small(struct cr_cut *cut, bool sparse, bool hashed)
 {
 	struct cr_pending *pending = cut->ing->pending;
-	int r = keep_whole(cut);
+	int r = cr_pending_begin(pending, cut->ret, hashed);
 
 	cut->to = &to_pending;
-	if (r == 0)
-		r = cr_pending_begin(pending, cut->ret, hashed);
 	if (r == 0)
 		r = cr_cut_file(cut, sparse);
 	if (r == 0 && !cut->source_error)
@@ -253,31 +244,89 @@ static int ingest_large(struct cr_cut *cut, bool sparse, bool hashed)
 
 /* ---- Which ---- */
 
-static enum cr_form form_of(struct cr_cut *cut)
+/*
+ * Hold a file that fits the buffer: one call reads it, and it is hashed side by
+ * side with others.
+ */
+static int hold(struct cr_cut *cut)
+{
+	struct cr_ingester *ing = cut->ing;
+	int r = 0;
+
+	if (cut->size > CR_BUFFER_LEN - ing->used)
+		r = cr_ingester_settle(ing);
+	if (r == 0)
+		cr_cut_hold(cut, ing->buffer + ing->used);
+	return r;
+}
+
+/*
+ * Whether a file may have holes.  A hole reads as zeros and begins and ends
+ * with a sector, or with the file: where no sector is all zeros there is none,
+ * and asking is a call for every file.
+ */
+static bool may_be_sparse(const struct cr_cut *cut)
+{
+	const uint8_t *at = cut->held;
+	size_t left = cut->held_len;
+
+	if (!at)
+		return cut->seekable && cut->size > 0;
+	while (left > 0) {
+		size_t part = cr_min(left, (size_t)SECTOR);
+
+		/* All are as the first, and that is zero. */
+		if (at[0] == 0 && memcmp(at, at + 1, part - 1) == 0)
+			return true;
+		at += part;
+		left -= part;
+	}
+	return false;
+}
+
+static bool is_sparse(const struct cr_cut *cut)
+{
+	uint64_t from = 0, to = cut->size;
+
+	if (may_be_sparse(cut))
+		cr_next_run(cut->fd, cut->size, 0, &from, &to);
+	return from > 0 || to < cut->size;
+}
+
+/* Whether there was a sample to take. */
+static bool take_sample(const struct cr_cut *cut, unsigned int k, uint8_t *out)
+{
+	uint64_t offset = cr_class_sample_offset(cut->size, k);
+
+	if (!cut->held)
+		return pread(cut->fd, out, CR_CLASS_SAMPLE_LEN,
+			     (off_t)offset) == CR_CLASS_SAMPLE_LEN;
+	if (offset + CR_CLASS_SAMPLE_LEN > cut->held_len)
+		return false;
+	memcpy(out, cut->held + offset, CR_CLASS_SAMPLE_LEN);
+	return true;
+}
+
+static enum cr_form form_of(const struct cr_cut *cut)
 {
 	uint8_t *samples = cut->ing->samples;
 
 	if (cut->size < CR_CLASS_SAMPLE_MIN)
 		return CR_FORM_PLAIN;
-	for (unsigned int k = 0; k < CR_CLASS_SAMPLES; k++) {
-		ssize_t n = pread(cut->fd, samples + k * CR_CLASS_SAMPLE_LEN,
-				  CR_CLASS_SAMPLE_LEN,
-				  (off_t)cr_class_sample_offset(cut->size, k));
-
-		if (n != CR_CLASS_SAMPLE_LEN)
+	for (unsigned int k = 0; k < CR_CLASS_SAMPLES; k++)
+		if (!take_sample(cut, k, samples + k * CR_CLASS_SAMPLE_LEN))
 			return CR_FORM_PLAIN; /* reading will say why */
-	}
 	return cr_class_form(samples);
 }
 
 static int ingest(struct cr_cut *cut, uint8_t previous)
 {
-	uint64_t from = 0, to = cut->size;
+	int r = cut->seekable && cut->size <= CR_BUFFER_LEN ? hold(cut) : 0;
 	bool sparse, hashed;
 
-	if (cut->seekable && cut->size > 0)
-		cr_next_run(cut->fd, cut->size, 0, &from, &to);
-	sparse = from > 0 || to < cut->size;
+	if (r < 0 || cut->source_error)
+		return r;
+	sparse = is_sparse(cut);
 	if (cut->seekable && !sparse && cut->size <= CR_INLINE_MAX)
 		return ingest_tiny(cut);
 	cut->size_class =

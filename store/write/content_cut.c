@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "store/write/content_int.h"
@@ -31,8 +32,21 @@ static int wait_for_input(const struct cr_cut *cut)
 	return ready < 0 ? errno : 0;
 }
 
-size_t cr_cut_read(struct cr_cut *cut, uint8_t *out, size_t len,
-		   uint64_t offset)
+static size_t read_held(const struct cr_cut *cut, uint8_t *out, size_t len,
+			uint64_t offset)
+{
+	size_t n;
+
+	if (offset >= cut->held_len)
+		return 0;
+	n = cr_min(len, cut->held_len - (size_t)offset);
+	if (out != cut->held + offset)
+		memmove(out, cut->held + offset, n);
+	return n;
+}
+
+static size_t read_source(struct cr_cut *cut, uint8_t *out, size_t len,
+			  uint64_t offset)
 {
 	int error = wait_for_input(cut);
 	ssize_t n;
@@ -53,6 +67,29 @@ size_t cr_cut_read(struct cr_cut *cut, uint8_t *out, size_t len,
 		(void)atomic_fetch_add(cut->ing->read_bytes,
 				       (unsigned long long)n);
 	return (size_t)n;
+}
+
+size_t cr_cut_read(struct cr_cut *cut, uint8_t *out, size_t len,
+		   uint64_t offset)
+{
+	return cut->held ? read_held(cut, out, len, offset)
+			 : read_source(cut, out, len, offset);
+}
+
+void cr_cut_hold(struct cr_cut *cut, uint8_t *out)
+{
+	size_t got = 0;
+
+	while (got < cut->size) {
+		size_t n = read_source(cut, out + got, (size_t)cut->size - got,
+				       got);
+
+		if (n == 0)
+			break;
+		got += n;
+	}
+	cut->held = out;
+	cut->held_len = got;
 }
 
 int cr_cut_turn(struct cr_cut *cut)

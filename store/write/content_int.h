@@ -56,6 +56,8 @@ struct cr_cut {
 	uint64_t size;	  /* where reading ends, if it does not before */
 	int source_error; /* positive errno */
 	struct cr_stored_content *ret;
+	const uint8_t *held; /* in the buffer: the file, read; or NULL */
+	size_t held_len;
 
 	/* The run being read: buffer[start..end) is not cut yet. */
 	uint64_t read_at; /* file offset of buffer[end] */
@@ -68,10 +70,13 @@ struct cr_cut {
 
 /*
  * Up to @len bytes at @offset, or of a stream; 0 is the end or, with
- * cut->source_error, a failure.
+ * cut->source_error, a failure.  Of a file that is held, @out may be where they
+ * are, or before.
  */
 size_t cr_cut_read(struct cr_cut *cut, uint8_t *out, size_t len,
 		   uint64_t offset);
+/* Read all of the file to @out, which has room for it, and hold it there. */
+void cr_cut_hold(struct cr_cut *cut, uint8_t *out);
 /* Have the buffer begin with what is not cut yet. */
 cr_must_check int cr_cut_turn(struct cr_cut *cut);
 /* Read the file and tell cut->to its parts; with @sparse its holes, too. */

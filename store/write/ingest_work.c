@@ -8,7 +8,8 @@
 #include "store/base/error.h"
 #include "store/write/ingest_int.h"
 
-#define RETRIES	     2 /* of a file that changes under the reader */
+#define RETRIES	     2		/* of a file that changes under the reader */
+#define READ_UNSEEN  (1u << 20) /* bytes that it costs little to read again */
 #define RACY_SECONDS 2
 #define JOBS_KEPT    8 /* each keeps a directory open */
 
@@ -99,6 +100,16 @@ static void not_read(struct cr_ingest *ingest, const struct cr_dirwork *dir,
 			       strerrordesc_np(error));
 }
 
+/* What the file is once it was read: 0 or the positive errno. */
+static int look_again(const struct cr_item *item, int fd, int source_error,
+		      struct cr_live_stat *after)
+{
+	if (cr_live_stat(fd, "", after) < 0)
+		return source_error ? source_error : EIO;
+	/* Another took its place before it was opened. */
+	return cr_live_same(&item->st, after) ? source_error : ESTALE;
+}
+
 /* Read the open file once.  1: it held still; 0: it moved. */
 static int read_once(struct cr_ingest *ingest, struct cr_ingester *ing,
 		     const struct cr_dirwork *dir, struct cr_item *item, int fd)
@@ -124,8 +135,9 @@ static int read_once(struct cr_ingest *ingest, struct cr_ingester *ing,
 		item->gone = true;
 		return 1;
 	}
-	if (source_error || cr_live_stat(fd, "", &after) < 0) {
-		not_read(ingest, dir, item, source_error ? source_error : EIO);
+	source_error = look_again(item, fd, source_error, &after);
+	if (source_error) {
+		not_read(ingest, dir, item, source_error);
 		return 1;
 	}
 	if (cr_stored_has_holes(&known->content))
@@ -137,20 +149,38 @@ static int read_once(struct cr_ingest *ingest, struct cr_ingester *ing,
 	return 0;
 }
 
+/*
+ * Open a file.  A small one is not looked at before it is read: should it have
+ * changed since it was listed, that is seen afterwards, and it is read again.
+ */
+static int open_file(const struct cr_dirwork *dir, struct cr_item *item,
+		     int *fd, int *tries)
+{
+	if (item->st.entry.size > READ_UNSEEN) {
+		*tries = 1 + RETRIES;
+		return cr_live_open(dir->fd, item->name, &item->st, &item->st,
+				    fd);
+	}
+	*tries = 2 + RETRIES;
+	*fd = cr_live_open_unseen(dir->fd, item->name);
+	return *fd < 0 ? *fd : 0;
+}
+
 static int read_file(struct cr_ingest *ingest, struct cr_ingester *ing,
 		     const struct cr_dirwork *dir, struct cr_item *item)
 {
 	cr_cleanup(cr_closep) int fd = -1;
 	int64_t began = 0;
-	int r = cr_live_open(dir->fd, item->name, &item->st, &item->st, &fd);
+	int tries = 0;
+	int r = open_file(dir, item, &fd, &tries);
 
 	if (r < 0) {
 		not_read(ingest, dir, item, -r);
 		return 0;
 	}
-	for (int tries = 0; tries <= RETRIES; tries++) {
+	for (int i = 0; i < tries; i++) {
 		/* What waits would be written over what is read now. */
-		r = tries > 0 ? cr_ingester_settle(ing) : 0;
+		r = i > 0 ? cr_ingester_settle(ing) : 0;
 		if (r < 0)
 			return r;
 		began = now();

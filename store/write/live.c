@@ -93,11 +93,24 @@ static int open_untouched(int dir, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+#define OPEN_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+int cr_live_open_unseen(int dir, const char *name)
+{
+	return open_untouched(dir, name, OPEN_FLAGS);
+}
+
+bool cr_live_same(const struct cr_live_stat *a, const struct cr_live_stat *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	       a->type == b->type;
+}
+
 int cr_live_open(int dir, const char *name, const struct cr_live_stat *expect,
 		 struct cr_live_stat *now, int *ret)
 {
 	cr_cleanup(cr_closep) int fd = -1;
-	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int flags = OPEN_FLAGS;
 	struct cr_live_stat is;
 	int r;
 
@@ -109,8 +122,7 @@ int cr_live_open(int dir, const char *name, const struct cr_live_stat *expect,
 	r = cr_live_stat(fd, "", &is);
 	if (r < 0)
 		return r;
-	if (is.device != expect->device || is.inode != expect->inode ||
-	    is.type != expect->type)
+	if (!cr_live_same(&is, expect))
 		return -ESTALE;
 	if (now)
 		*now = is;

@@ -33,6 +33,14 @@ cr_must_check int cr_live_stat(int fd, const char *name,
 cr_must_check int cr_live_open(int dir, const char *name,
 			       const struct cr_live_stat *expect,
 			       struct cr_live_stat *now, int *fd);
+/*
+ * Likewise, but what was opened is not looked at: the descriptor or -errno.
+ * That is a call less; who reads must then find out what he has read.
+ */
+cr_must_check int cr_live_open_unseen(int dir, const char *name);
+
+/* Whether both are of the same device, inode and type. */
+bool cr_live_same(const struct cr_live_stat *a, const struct cr_live_stat *b);
 
 /*
  * All names in @fd (whose offset is moved), sorted as unsigned bytes, each with

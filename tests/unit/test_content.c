@@ -468,6 +468,30 @@ static void a_file_that_became_shorter_has_no_more_data_than_it_has(
 	}
 }
 
+static void zeros_that_are_data_are_no_hole(void **state)
+{
+	static const uint32_t sizes[] = { 100, 512, 513, 9 * K, 300 * K };
+	static const uint8_t zeros[300 * K];
+
+	(void)state;
+	for (size_t i = 0; i < CR_ARRAY_LEN(sizes); i++) {
+		int fd = open(made.folder.path, O_RDWR | O_TMPFILE | O_CLOEXEC,
+			      0644);
+		struct cr_stored_content stored;
+		struct cr_file *file;
+
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, zeros, sizes[i]), sizes[i]);
+		store(fd, sizes[i], &stored);
+		flush();
+		assert_int_equal(stored.data_bytes, sizes[i]);
+		file = open_stored(&stored);
+		assert_same_reads(file, fd, sizes[i]);
+		cr_file_close(file);
+		assert_int_equal(close(fd), 0);
+	}
+}
+
 static void what_the_source_refuses_is_its_own_error(void **state)
 {
 	struct cr_stored_content stored;
@@ -614,6 +638,7 @@ int main(void)
 		cmocka_unit_test(a_stream_is_stored_to_its_end),
 		cmocka_unit_test(
 			a_file_that_became_shorter_has_no_more_data_than_it_has),
+		cmocka_unit_test(zeros_that_are_data_are_no_hole),
 		cmocka_unit_test(what_the_source_refuses_is_its_own_error),
 		cmocka_unit_test(files_that_wait_together_are_told_apart),
 		cmocka_unit_test(a_list_of_any_length_gives_its_items_back),
