@@ -40,20 +40,46 @@ struct lane {
 struct run {
 	struct means means;
 	const struct cr_blake2b_job *job;
-	const uint8_t *order; /* of the jobs not begun */
-	size_t jobs;
-	size_t active; /* lanes at work */
+	size_t jobs; /* not begun */
+	uint8_t order[SORTED];
+	size_t begun, ordered; /* so many are ordered, so many of them begun */
+	size_t active;	       /* lanes at work */
 	struct lane lane[CR_BLAKE2B_LANES_MAX];
 	struct cr_blake2b_lanes state;
 };
 
+/* Order the next jobs by length, the longest first. */
+static void sort(struct run *run)
+{
+	const struct cr_blake2b_job *job;
+
+	run->job += run->ordered;
+	run->ordered = cr_min(run->jobs, (size_t)SORTED);
+	run->begun = 0;
+	job = run->job;
+	for (size_t i = 0; i < run->ordered; i++) {
+		size_t at = i;
+
+		for (; at > 0 && job[run->order[at - 1]].len < job[i].len; at--)
+			run->order[at] = run->order[at - 1];
+		run->order[at] = (uint8_t)i;
+	}
+}
+
+static const struct cr_blake2b_job *next_job(struct run *run)
+{
+	if (run->begun == run->ordered)
+		sort(run);
+	run->jobs--;
+	return &run->job[run->order[run->begun++]];
+}
+
 static void begin(struct run *run, size_t i)
 {
-	const struct cr_blake2b_job *job = &run->job[*run->order++];
+	const struct cr_blake2b_job *job = next_job(run);
 	struct cr_blake2b_lanes *state = &run->state;
 	struct lane *lane = &run->lane[i];
 
-	run->jobs--;
 	run->active++;
 	lane->out = job->out;
 	lane->next = job->bytes;
@@ -183,37 +209,17 @@ static void run_jobs(struct run *run)
 	finish_plain(run);
 }
 
-/* The jobs by length, the longest first. */
-static void sort(const struct cr_blake2b_job *job, size_t n,
-		 uint8_t order[SORTED])
-{
-	for (size_t i = 0; i < n; i++) {
-		size_t at = i;
-
-		for (; at > 0 && job[order[at - 1]].len < job[i].len; at--)
-			order[at] = order[at - 1];
-		order[at] = (uint8_t)i;
-	}
-}
-
 void cr_blake2b_many_by(enum cr_blake2b_means means,
 			const struct cr_blake2b_job *job, size_t n)
 {
-	struct run run = { .means = all_means[means] };
-	uint8_t order[SORTED];
+	struct run run = {
+		.means = all_means[means],
+		.job = job,
+		.jobs = n,
+	};
 
 	assert(run.means.kernel);
-	while (n > 0) {
-		size_t part = cr_min(n, (size_t)SORTED);
-
-		sort(job, part, order);
-		run.job = job;
-		run.order = order;
-		run.jobs = part;
-		run_jobs(&run);
-		job += part;
-		n -= part;
-	}
+	run_jobs(&run);
 	/* It held the key, and the ends of the messages. */
 	explicit_bzero(&run, sizeof(run));
 }

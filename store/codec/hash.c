@@ -7,8 +7,8 @@
 
 _Static_assert(CR_KEY_LEN == CR_BLAKE2B_KEY_LEN, "ids are keyed whole");
 
-/* Hashes made together: so many jobs fit the stack, and fill every lane. */
-#define TOGETHER 128
+/* Hashes made together: so many jobs fit the stack, and keep lanes filled. */
+#define TOGETHER 1024
 
 static void personal(const char *label, uint8_t out[16])
 {
