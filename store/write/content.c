@@ -2,6 +2,7 @@
 #include "store/write/content.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "store/base/error.h"
@@ -14,12 +15,27 @@
 /* Batches of one who works alone. */
 #define BATCHES_ALONE 2
 
+/* Small files wait together until they have so many bytes: caches hold it. */
+#define SMALL_LEN CR_INGESTER_WINDOW_MIN
+#define HUGE_PAGE (2u << 20)
+
 /* File systems have no smaller blocks. */
 #define SECTOR 512u
 
-int cr_ingester_new(struct cr_writer *writer, struct cr_batches *batches,
-		    atomic_ullong *read_bytes, const atomic_bool *stop,
-		    struct cr_ingester **ret)
+static uint8_t *new_buffer(size_t len)
+{
+	size_t whole = (len + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	uint8_t *buffer = aligned_alloc(HUGE_PAGE, whole);
+
+	/* Fewer faults; where there are no such pages it stays as it is. */
+	if (buffer)
+		(void)madvise(buffer, whole, MADV_HUGEPAGE);
+	return buffer;
+}
+
+int cr_ingester_new(struct cr_writer *writer, size_t window,
+		    struct cr_batches *batches, atomic_ullong *read_bytes,
+		    const atomic_bool *stop, struct cr_ingester **ret)
 {
 	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing =
 		calloc(1, sizeof(*ing));
@@ -31,7 +47,9 @@ int cr_ingester_new(struct cr_writer *writer, struct cr_batches *batches,
 	ing->batches = batches;
 	ing->read_bytes = read_bytes;
 	ing->stop = stop;
-	ing->buffer = malloc(CR_BUFFER_LEN);
+	ing->window = cr_max(window, (size_t)SMALL_LEN);
+	ing->touched = SMALL_LEN;
+	ing->buffer = new_buffer(ing->window);
 	ing->samples = malloc(CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN);
 	if (!ing->buffer || !ing->samples)
 		return -ENOMEM;
@@ -54,7 +72,7 @@ void cr_ingester_free(struct cr_ingester *ing)
 	cr_batches_free(ing->alone);
 	cr_stream_free(ing->stream);
 	if (ing->buffer)
-		explicit_bzero(ing->buffer, CR_BUFFER_LEN);
+		explicit_bzero(ing->buffer, ing->touched);
 	free(ing->buffer);
 	free(ing->samples);
 	free(ing);
@@ -84,7 +102,7 @@ bool cr_ingester_idle(const struct cr_ingester *ing)
 static void begin_small(struct cr_cut *cut)
 {
 	cut->buffer = cut->ing->buffer;
-	cut->room = CR_BUFFER_LEN;
+	cut->room = cut->held ? cut->ing->window : SMALL_LEN;
 	cut->start = cut->end = cut->ing->used;
 }
 
@@ -122,9 +140,13 @@ static const struct cr_cut_to to_pending = {
 static int ingest_small(struct cr_cut *cut, bool sparse, bool hashed)
 {
 	struct cr_pending *pending = cut->ing->pending;
-	int r = cr_pending_begin(pending, cut->ret, hashed);
+	int r = 0;
 
 	cut->to = &to_pending;
+	if (!cut->held && cut->ing->used > SMALL_LEN)
+		r = cr_ingester_settle(cut->ing);
+	if (r == 0)
+		r = cr_pending_begin(pending, cut->ret, hashed);
 	if (r == 0)
 		r = cr_cut_file(cut, sparse);
 	if (r == 0 && !cut->source_error)
@@ -245,19 +267,23 @@ static int ingest_large(struct cr_cut *cut, bool sparse, bool hashed)
 /* ---- Which ---- */
 
 /*
- * Hold a file that fits the buffer: one call reads it, and it is hashed side by
- * side with others.
+ * Hold a file: it is read before it is cut, and is hashed side by side with
+ * others.
  */
 static int hold(struct cr_cut *cut)
 {
 	struct cr_ingester *ing = cut->ing;
+	bool small = cut->size <= SMALL_LEN && ing->used <= SMALL_LEN;
+	size_t room = small ? SMALL_LEN : ing->window;
 	int r = 0;
 
-	if (cut->size > CR_BUFFER_LEN - ing->used)
+	if (cut->size > room - ing->used)
 		r = cr_ingester_settle(ing);
-	if (r == 0)
-		cr_cut_hold(cut, ing->buffer + ing->used);
-	return r;
+	if (r < 0)
+		return r;
+	cr_cut_hold(cut, ing->buffer + ing->used);
+	ing->touched = cr_max(ing->touched, ing->used + cut->held_len);
+	return 0;
 }
 
 /*
@@ -319,10 +345,31 @@ static enum cr_form form_of(const struct cr_cut *cut)
 	return cr_class_form(samples);
 }
 
+static bool is_large(const struct cr_cut *cut)
+{
+	return cut->size >= (cut->size_class == CR_CLASS_64K ? CR_LARGE_NOISE
+							     : CR_LARGE_FILE);
+}
+
+/* Store a file that is not tiny, and whose class is known. */
+static int ingest_more(struct cr_cut *cut, bool sparse)
+{
+	bool hashed = !sparse || cr_hash_pays(cut->fd, cut->size);
+	int r = 0;
+
+	if (is_large(cut) || (cut->size >= CR_LARGE_FILE &&
+			      (sparse || cut->size > cut->ing->window)))
+		return ingest_large(cut, sparse, hashed);
+	if (!cut->held && !sparse && cut->size <= cut->ing->window)
+		r = hold(cut);
+	return r < 0 || cut->source_error ? r
+					  : ingest_small(cut, sparse, hashed);
+}
+
 static int ingest(struct cr_cut *cut, uint8_t previous)
 {
-	int r = cut->seekable && cut->size <= CR_BUFFER_LEN ? hold(cut) : 0;
-	bool sparse, hashed;
+	int r = cut->seekable && cut->size <= SMALL_LEN ? hold(cut) : 0;
+	bool sparse;
 
 	if (r < 0 || cut->source_error)
 		return r;
@@ -334,9 +381,7 @@ static int ingest(struct cr_cut *cut, uint8_t previous)
 			       : cr_class_of(cut->size, form_of(cut), previous);
 	cut->ret->size_class = (uint8_t)cut->size_class;
 	cut->longest = cr_class_max(cut->size_class);
-	hashed = !sparse || cr_hash_pays(cut->fd, cut->size);
-	return cut->size >= CR_LARGE_FILE ? ingest_large(cut, sparse, hashed)
-					  : ingest_small(cut, sparse, hashed);
+	return ingest_more(cut, sparse);
 }
 
 static int run(struct cr_cut *cut, uint8_t previous, int *source_error)

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "store/codec/format.h"
 #include "store/codec/tree.h"
 #include "store/write/writer.h"
 
@@ -18,9 +19,17 @@ struct cr_ingester;
 
 /*
  * From so many bytes on a file is large: its chunks are stored by all workers,
- * and those that lie in too many blocks are stored again (capping.h).
+ * and those that lie in too many blocks are stored again (capping.h).  One that
+ * does not compress (photographs, films) is not changed in places, and takes as
+ * long to be hashed as to be stored: it is large from more bytes on, and hashed
+ * side by side with others.
  */
-#define CR_LARGE_FILE (4u << 20)
+#define CR_LARGE_FILE  (4u << 20)
+#define CR_LARGE_NOISE (16u << 20)
+
+/* The most that waits for this; the least is CR_INGESTER_WINDOW_MIN. */
+#define CR_INGESTER_WINDOW     (32u << 20)
+#define CR_INGESTER_WINDOW_MIN (CR_CHUNK_MAX + (1u << 20))
 
 /* What a file holds, as its entry and its leaf's refs will say it. */
 struct cr_stored_content {
@@ -38,12 +47,14 @@ static inline bool cr_stored_has_holes(const struct cr_stored_content *c)
 }
 
 /*
+ * @window: bytes of files that may wait to be hashed together.  Memory is taken
+ * as it is needed: for small files only, the least.
  * @batches (borrowed) has room for large files: shared by all workers; NULL for
  * one that works alone.  @read_bytes (may be NULL) is raised as bytes are read:
  * for progress.  Once @stop (may be NULL) is set, reading ends with the source
  * error EINTR.
  */
-cr_must_check int cr_ingester_new(struct cr_writer *writer,
+cr_must_check int cr_ingester_new(struct cr_writer *writer, size_t window,
 				  struct cr_batches *batches,
 				  atomic_ullong *read_bytes,
 				  const atomic_bool *stop,

@@ -12,10 +12,6 @@
 struct cr_large;
 struct cr_pending;
 
-/* Room for the longest chunk and for reading on. */
-#define CR_READ_LEN   (1u << 20)
-#define CR_BUFFER_LEN (CR_CHUNK_MAX + CR_READ_LEN)
-
 struct cr_ingester {
 	struct cr_writer *writer;   /* borrowed */
 	struct cr_stream *stream;   /* owned */
@@ -26,8 +22,10 @@ struct cr_ingester {
 	atomic_ullong *read_bytes;  /* borrowed; may be NULL */
 	const atomic_bool *stop;    /* borrowed; may be NULL */
 	struct cr_gear gear;
-	uint8_t *buffer;  /* owned; CR_BUFFER_LEN */
+	uint8_t *buffer;  /* owned */
+	size_t window;	  /* its length; most is used for longer files only */
 	size_t used;	  /* of it, by what is pending */
+	size_t touched;	  /* of it, ever */
 	uint8_t *samples; /* owned */
 };
 

@@ -9,7 +9,8 @@
 #include "store/base/error.h"
 #include "store/write/ingest_int.h"
 
-#define WARNINGS_KEPT (1u << 20) /* bytes; the count goes on */
+#define WINDOWS	      (128u << 20) /* bytes: of all workers */
+#define WARNINGS_KEPT (1u << 20)   /* bytes; the count goes on */
 
 /*
  * How many batches workers share: two for each, so that none stands still; but
@@ -18,6 +19,12 @@
 static unsigned int batches_of(unsigned int jobs)
 {
 	return jobs == 1 ? 2 : cr_max(jobs + 2, cr_min(2 * jobs + 2, 24u));
+}
+
+size_t cr_ingest_window(const struct cr_ingest *ingest)
+{
+	return cr_min((size_t)CR_INGESTER_WINDOW,
+		      (size_t)WINDOWS / cr_max(ingest->opt.jobs, 1u));
 }
 
 int cr_ingest_new(const struct cr_ingest_options *options,
@@ -443,9 +450,9 @@ int cr_ingest_run_stream(struct cr_ingest *ingest, int fd, const char *name,
 	cr_cleanup(cr_ingester_freep) struct cr_ingester *ing = NULL;
 	struct cr_stored_content content;
 	int source_error = 0;
-	int r = cr_ingester_new(ingest->opt.writer, ingest->batches,
-				&ingest->progress.bytes_read, ingest->opt.stop,
-				&ing);
+	int r = cr_ingester_new(ingest->opt.writer, cr_ingest_window(ingest),
+				ingest->batches, &ingest->progress.bytes_read,
+				ingest->opt.stop, &ing);
 
 	if (r == 0)
 		r = take_stream(ingest, ing, fd, &content, &source_error);

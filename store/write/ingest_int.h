@@ -161,6 +161,8 @@ void cr_ingest_abandon(struct cr_ingest *ingest, struct cr_slice *slice);
 
 /* ingest_walk.c: on the caller's thread.  The root's item is filled in. */
 cr_must_check int cr_ingest_walk(struct cr_ingest *ingest);
+/* Bytes that an ingester of this ingest may let wait. */
+size_t cr_ingest_window(const struct cr_ingest *ingest);
 /* ingest_work.c: the body of a worker; @arg is the ingest. */
 void *cr_ingest_work(void *arg);
 /* ingest_encode.c: the body of the encoder. */

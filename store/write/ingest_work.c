@@ -248,7 +248,7 @@ static int settle(struct cr_ingest *ingest, struct cr_ingester *ing,
 /* Whether the first file of @job is large: it may take hours. */
 static bool is_long(const struct cr_job *job)
 {
-	return job->slice->item[job->first].st.entry.size >= CR_LARGE_FILE;
+	return job->slice->item[job->first].st.entry.size >= CR_LARGE_NOISE;
 }
 
 static int take_up(struct cr_ingest *ingest, struct cr_ingester *ing,
@@ -296,7 +296,8 @@ void *cr_ingest_work(void *arg)
 	int r = 0;
 
 	if (ingest->opt.writer)
-		r = cr_ingester_new(ingest->opt.writer, ingest->batches,
+		r = cr_ingester_new(ingest->opt.writer,
+				    cr_ingest_window(ingest), ingest->batches,
 				    &ingest->progress.bytes_read,
 				    ingest->opt.stop, &ing);
 	if (r == 0)

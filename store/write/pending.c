@@ -6,7 +6,7 @@
 
 /* Parts and files that wait at most: the buffer of the bytes is full before,
  * unless they are very small. */
-#define PARTS 256
+#define PARTS 1024
 #define FILES 128
 
 struct file {
@@ -171,11 +171,23 @@ static bool hash_at_once(const struct cr_pending *p, const struct file *file)
 	       file->chunks > 1;
 }
 
-/* Ids of chunks, and hashes of files that are whole: all side by side. */
+/*
+ * Hashes of files that are whole, and ids of chunks: all side by side.  Files
+ * first: a hash that is long and comes last has no neighbours.
+ */
 static void make_hashes(struct cr_pending *p)
 {
 	size_t n = 0;
 
+	for (size_t i = 0; i < p->files; i++) {
+		struct file *file = &p->file[i];
+
+		if (hash_at_once(p, file))
+			p->want[n++] = (struct cr_id_wanted){
+				.bytes = { file->from, file->len },
+				.id = &file->hash,
+			};
+	}
 	for (size_t i = 0; i < p->parts; i++) {
 		struct part *part = &p->part[i];
 
@@ -184,15 +196,6 @@ static void make_hashes(struct cr_pending *p)
 				CR_CHUNK_DATA,
 				{ part->bytes, part->len },
 				&part->id,
-			};
-	}
-	for (size_t i = 0; i < p->files; i++) {
-		struct file *file = &p->file[i];
-
-		if (hash_at_once(p, file))
-			p->want[n++] = (struct cr_id_wanted){
-				.bytes = { file->from, file->len },
-				.id = &file->hash,
 			};
 	}
 	cr_chunk_ids(&cr_writer_domain(p->writer)->id_key, p->want, n);

@@ -191,7 +191,8 @@ static struct cr_writer_stats store(int fd, struct cr_stored_content *stored)
 	int source_error = 0;
 
 	session_begin(&made, made.repo, "state", &ses);
-	session_ok(cr_ingester_new(ses.writer, NULL, NULL, NULL, &ing));
+	session_ok(cr_ingester_new(ses.writer, CR_INGESTER_WINDOW, NULL, NULL,
+				   NULL, &ing));
 	session_ok(cr_ingest_file(ing, fd, FILE_LEN, 0, stored, &source_error));
 	session_ok(cr_ingester_settle(ing));
 	assert_int_equal(source_error, 0);

@@ -24,7 +24,8 @@ static int setup(void **state)
 		return -1;
 	made_init(&made);
 	session_begin(&made, made.repo, "state", &ses);
-	session_ok(cr_ingester_new(ses.writer, NULL, NULL, NULL, &ing));
+	session_ok(cr_ingester_new(ses.writer, CR_INGESTER_WINDOW, NULL, NULL,
+				   NULL, &ing));
 	looker_init(made.repo, ses.index, &look);
 	return 0;
 }
@@ -535,6 +536,65 @@ static void files_that_wait_together_are_told_apart(void **state)
 	}
 }
 
+/* ---- What does not compress -----------------------------------------------
+ */
+
+static int make_noise(uint64_t len)
+{
+	static struct run run[24];
+	size_t runs = 0;
+
+	for (uint64_t at = 0; at < len; at += run[runs++].len) {
+		assert_true(runs < CR_ARRAY_LEN(run));
+		run[runs] = (struct run){
+			(uint32_t)at,
+			(uint32_t)cr_min(len - at, (uint64_t)1 << 20),
+		};
+	}
+	return make_sparse(run, runs, len);
+}
+
+/* Some wait in a window that is long, some do not fit it. */
+static void noise_that_waits_together_is_told_apart(void **state)
+{
+	static const uint32_t sizes[] = {
+		2 * K * K,  300,       5 * K * K + 1,  3 * K * K, 40 * K,
+		16 * K * K, 7 * K * K, 16 * K * K - 1, 9 * K * K, 1281 * K,
+		20,	    4 * K * K,
+	};
+	static const size_t windows[] = { 0, 4 << 20, CR_INGESTER_WINDOW };
+
+	(void)state;
+	for (size_t w = 0; w < CR_ARRAY_LEN(windows); w++) {
+		cr_cleanup(cr_ingester_freep) struct cr_ingester *mine = NULL;
+		struct cr_stored_content stored[CR_ARRAY_LEN(sizes)];
+		int fds[CR_ARRAY_LEN(sizes)];
+
+		session_ok(cr_ingester_new(ses.writer, windows[w], NULL, NULL,
+					   NULL, &mine));
+		for (size_t i = 0; i < CR_ARRAY_LEN(sizes); i++) {
+			int error = 0;
+
+			fds[i] = make_noise(sizes[i]);
+			session_ok(cr_ingest_file(mine, fds[i], sizes[i], 0,
+						  &stored[i], &error));
+			assert_int_equal(error, 0);
+		}
+		session_ok(cr_ingester_settle(mine));
+		session_ok(cr_stream_flush(cr_ingester_stream(mine)));
+		flush();
+		for (size_t i = 0; i < CR_ARRAY_LEN(sizes); i++) {
+			struct cr_file *file = open_stored(&stored[i]);
+
+			assert_same_reads(file, fds[i], sizes[i]);
+			if (sizes[i] > K * K)
+				assert_same_hash(file, fds[i]);
+			cr_file_close(file);
+			assert_int_equal(close(fds[i]), 0);
+		}
+	}
+}
+
 /* ---- Lists alone ----------------------------------------------------------
  */
 
@@ -641,6 +701,7 @@ int main(void)
 		cmocka_unit_test(zeros_that_are_data_are_no_hole),
 		cmocka_unit_test(what_the_source_refuses_is_its_own_error),
 		cmocka_unit_test(files_that_wait_together_are_told_apart),
+		cmocka_unit_test(noise_that_waits_together_is_told_apart),
 		cmocka_unit_test(a_list_of_any_length_gives_its_items_back),
 		cmocka_unit_test(a_list_that_does_not_add_up_is_refused),
 	};

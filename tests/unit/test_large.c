@@ -176,8 +176,9 @@ static void *store(void *arg)
 	struct task *task = arg;
 	struct cr_ingester *ing;
 
-	session_ok(cr_ingester_new(ses.writer, task->batches, &task->read,
-				   &task->stop, &ing));
+	session_ok(cr_ingester_new(ses.writer, CR_INGESTER_WINDOW,
+				   task->batches, &task->read, &task->stop,
+				   &ing));
 	session_ok(cr_ingest_file(ing, task->fd, task->size, 0, &task->stored,
 				  &task->source_error));
 	session_ok(cr_ingester_settle(ing));
@@ -324,8 +325,8 @@ static void what_is_stopped_leaves_all_in_order(void **state)
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
 	feeder.fd = pipes[1];
 	crew_begin(&crew, 4);
-	session_ok(cr_ingester_new(ses.writer, crew.batches, &task.read,
-				   &task.stop, &ing));
+	session_ok(cr_ingester_new(ses.writer, CR_INGESTER_WINDOW, crew.batches,
+				   &task.read, &task.stop, &ing));
 	assert_int_equal(pthread_create(&thread, NULL, feed, &feeder), 0);
 	session_ok(cr_ingest_stream(ing, pipes[0], &task.stored,
 				    &task.source_error));
