@@ -18,7 +18,8 @@
 #include "store/base/key_file.h"
 #include "store/base/log.h"
 #include "store/base/passphrase.h"
-#include "store/disk/index_sync.h"
+#include "store/codec/seal.h"
+#include "store/disk/index_later.h"
 #include "store/disk/repo.h"
 
 /* Percent of cache=. */
@@ -213,19 +214,12 @@ static size_t share(const struct cr_mount *mount, size_t percent)
 	return mount->options->cache_bytes / 100 * percent;
 }
 
-static void prepare(void *mount)
-{
-	cr_mount_prepare(mount);
-}
-
 static void open_index(struct cr_mount *mount)
 {
-	const struct cr_kv_meanwhile meanwhile = { prepare, mount };
-
 	if (!mount->state)
 		return;
-	if (cr_index_ready(mount->repo, mount->state, share(mount, SHARE_INDEX),
-			   &meanwhile, &mount->index) < 0)
+	if (cr_index_later_begin(mount->repo, mount->state,
+				 share(mount, SHARE_INDEX), &mount->index) < 0)
 		cr_log(CR_LOG_WARNING,
 		       "%s: going on without the index, which is slower",
 		       cr_detail());
@@ -325,9 +319,12 @@ static int make_tables(struct cr_mount *mount)
 		.arg = mount,
 		.share_folders = mount->options->sharedirs,
 	};
-	int r = cr_reader_new(mount->repo, mount->index,
-			      share(mount, SHARE_BLOCKS), &mount->reader);
+	int r = cr_reader_new(mount->repo, NULL, share(mount, SHARE_BLOCKS),
+			      &mount->reader);
 
+	if (r == 0 && mount->index)
+		cr_reader_expect_index(mount->reader, cr_index_later_get,
+				       mount->index);
 	if (r == 0)
 		r = cr_damage_new(&mount->damage);
 	status.reader = mount->reader;
@@ -395,6 +392,8 @@ int cr_mount_open(struct cr_mount *mount)
 	if (r < 0)
 		return r;
 	open_index(mount);
+	/* The sandbox wants it, and what is remembered opens faster by it. */
+	(void)cr_seal_usable(CR_SEAL_LIBCRYPTO);
 	r = make_tables(mount);
 	if (r == 0)
 		r = cr_mount_list_first(mount);
@@ -423,7 +422,7 @@ void cr_mount_close(struct cr_mount *mount)
 	cr_damage_free(mount->damage);
 	cr_reader_free(mount->reader);
 	cr_snapshots_release(&mount->snapshots);
-	cr_index_close(mount->index);
+	cr_index_later_free(mount->index);
 	cr_state_close(mount->state);
 	cr_repo_close(mount->repo);
 	free(mount);

@@ -20,7 +20,7 @@
 
 struct cr_ahead;
 struct cr_figures;
-struct cr_index;
+struct cr_index_later;
 struct cr_loop;
 struct cr_part;
 struct cr_repo;
@@ -32,7 +32,7 @@ struct cr_mount {
 	const struct cr_mount_options *options; /* borrowed */
 	struct cr_repo *repo;			/* owned, as all below */
 	struct cr_state *state;			/* or NULL */
-	struct cr_index *index;			/* or NULL */
+	struct cr_index_later *index;		/* or NULL */
 	struct cr_reader *reader;
 	struct cr_damage *damage;
 	struct cr_status *status;
@@ -44,7 +44,6 @@ struct cr_mount {
 	struct cr_past *past;
 	struct cr_ahead *ahead;
 	struct cr_snapshots snapshots; /* of whoever refreshes */
-	bool prepared;		       /* likewise: listed, not yet shown */
 	bool listed;		       /* likewise: shown, once at least */
 	bool shut_out;		       /* likewise: our key was revoked */
 
@@ -73,8 +72,10 @@ cr_must_check int cr_mount_unlock(const struct cr_mount_options *options,
 				  struct cr_mount **ret);
 
 /*
- * Open state, index and reader, list the snapshots.  Starts threads: call it
- * after the last fork, and with the signals blocked that are not for them.
+ * Open state and reader, list the snapshots, and have the index made ready by
+ * a process of its own.  May start threads, as what needs the index waits for
+ * it: call it after the last fork, and with the signals blocked that are not
+ * for them.
  *
  * Errors: as cr_snapshots_update(); -CR_EUSAGE for options that do not fit
  * what is there.
@@ -104,13 +105,6 @@ cr_must_check int cr_mount_refresh(struct cr_mount *mount);
  * nothing is read again (store/read/remembered.h).
  */
 cr_must_check int cr_mount_list_first(struct cr_mount *mount);
-
-/*
- * Do what cr_mount_open() can do before there is an index, and what
- * cr_sandbox_enter() would: list, and load what decodes.  @mount has a
- * repository and perhaps a state.  What fails is done again, and told, by them.
- */
-void cr_mount_prepare(struct cr_mount *mount);
 
 /*
  * Have the kernel drop what it keeps of files that turned out to be damaged.

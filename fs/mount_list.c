@@ -10,7 +10,6 @@
 #include "fs/reply.h"
 #include "store/base/error.h"
 #include "store/base/log.h"
-#include "store/codec/seal.h"
 #include "store/disk/repo.h"
 #include "store/read/remembered.h"
 
@@ -212,8 +211,8 @@ void cr_mount_try(struct cr_mount *mount)
 		(void)cr_reply_errno(mount, &root, r);
 }
 
-/* List by @list, with what this machine remembers. */
-static int recall(struct cr_mount *mount, int (*list)(struct cr_mount *mount))
+/* List with what this machine remembers. */
+static int recall(struct cr_mount *mount)
 {
 	cr_cleanup(cr_remembered_freep) struct cr_remembered *remembered = NULL;
 	int r = mount->state ? cr_remembered_load(mount->repo, mount->state,
@@ -223,7 +222,7 @@ static int recall(struct cr_mount *mount, int (*list)(struct cr_mount *mount))
 	if (r < 0)
 		return r;
 	mount->snapshots.remembered = remembered;
-	r = list(mount);
+	r = list_snapshots(mount);
 	mount->snapshots.remembered = NULL;
 	if (r >= 0 && remembered &&
 	    cr_remembered_save(remembered, mount->repo, mount->state) < 0)
@@ -231,21 +230,7 @@ static int recall(struct cr_mount *mount, int (*list)(struct cr_mount *mount))
 	return r;
 }
 
-void cr_mount_prepare(struct cr_mount *mount)
-{
-	(void)cr_seal_usable(CR_SEAL_LIBCRYPTO);
-	if (!mount->prepared)
-		mount->prepared = recall(mount, update) >= 0;
-}
-
-/* Go on where cr_mount_prepare() ended: the keys come after the snapshots. */
-static int list_rest(struct cr_mount *mount)
-{
-	return renew(mount) ? list_snapshots(mount) : 0;
-}
-
 int cr_mount_list_first(struct cr_mount *mount)
 {
-	return take_in(mount, mount->prepared ? list_rest(mount)
-					      : recall(mount, list_snapshots));
+	return take_in(mount, recall(mount));
 }

@@ -49,6 +49,15 @@ static bool is_anothers(int folder, const char *name)
 	return st.st_uid != geteuid() || (st.st_mode & 022) != 0;
 }
 
+bool cr_privileges_are_needed_to_write(int folder)
+{
+	struct stat st;
+
+	return fstat(folder, &st) < 0 || st.st_uid != geteuid() ||
+	       (st.st_mode & 0700) != 0700 ||
+	       faccessat(folder, ".", W_OK, AT_EACCESS) < 0;
+}
+
 bool cr_privileges_are_needed(int folder)
 {
 	static const char *const names[] = {

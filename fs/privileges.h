@@ -27,4 +27,7 @@ cr_must_check int cr_privileges_no_new(void);
  */
 bool cr_privileges_are_needed(int folder);
 
+/* Whether we need one to make things in @folder, or cannot at all. */
+bool cr_privileges_are_needed_to_write(int folder);
+
 #endif

@@ -19,6 +19,7 @@
 #include "store/base/error.h"
 #include "store/base/log.h"
 #include "store/disk/index.h"
+#include "store/disk/index_later.h"
 
 #define PERIOD_MS      1000
 #define FIRST_MS       50
@@ -59,7 +60,8 @@ static void tell_kernel(void *arg, uint64_t id, const struct cr_date *date)
 /* What is found in the packs is found without the index, too. */
 static void catch_up(const struct cr_mount *mount)
 {
-	int r = mount->index ? cr_index_catch_up(mount->index) : 0;
+	struct cr_index *index = cr_index_later_peek(mount->index);
+	int r = index ? cr_index_catch_up(index) : 0;
 
 	if (r < 0)
 		cr_log(CR_LOG_INFO, "the index is behind: %s", cr_detail());
@@ -140,6 +142,7 @@ static void *run(void *arg)
 		if (ready > 0 && poll_for[1].revents && is_end(self)) {
 			/* While there is somebody to answer what they want. */
 			cr_ahead_stop(self->mount->ahead);
+			cr_index_later_stop(self->mount->index);
 			cr_loop_end(self->mount->loop);
 			return NULL;
 		}

@@ -16,15 +16,21 @@
 #include "fs/mount.h"
 #include "fs/ops.h"
 #include "fs/options.h"
+#include "fs/privileges.h"
 #include "fs/refresh.h"
 #include "fs/sandbox.h"
 #include "store/base/error.h"
 #include "store/base/heap.h"
 #include "store/base/log.h"
+#include "store/disk/index_later.h"
 #include "store/disk/repo.h"
 #include "store/disk/state.h"
 
 #define THREADS_MIN 4u
+
+/* Opening the index takes a tenth of a second: who waits for longer may as well
+ * search the packs. */
+#define INDEX_MS 5000u
 
 /* ---- The session ---- */
 
@@ -99,8 +105,10 @@ static int loop_new(struct cr_mount *mount, struct cr_loop **ret)
 static int loop(struct cr_mount *mount)
 {
 	struct cr_refresh *refresh = NULL;
-	int r = cr_ahead_start(mount->ahead);
+	int r = mount->index ? cr_index_later_start(mount->index, INDEX_MS) : 0;
 
+	if (r == 0)
+		r = cr_ahead_start(mount->ahead);
 	if (r == 0)
 		r = cr_refresh_start(mount, &refresh);
 	if (r == 0) {
@@ -139,6 +147,9 @@ static int go_in(struct cr_mount *mount)
 
 	if (!mount->options->foreground)
 		r = cr_detach_prepare(&mount->detach);
+	/* Where the state is not ours to write, nothing can be opened later. */
+	if (mount->index && cr_privileges_are_needed_to_write(sandbox.state))
+		(void)cr_index_later_get(mount->index);
 	/* What is mounted can be used without a keeper, too. */
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	return r < 0 ? r : cr_sandbox_enter(&sandbox);

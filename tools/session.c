@@ -150,8 +150,7 @@ int cr_session_reader(struct cr_session *session)
 	int r;
 
 	r = cr_index_ready(session->repo, session->state,
-			   cr_session_share(session, 20), NULL,
-			   &session->index);
+			   cr_session_share(session, 20), &session->index);
 	if (r < 0)
 		return r;
 	return cr_reader_new(session->repo, session->index,

@@ -2,13 +2,61 @@
 #include "store/base/secret.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/base/error.h"
 
 static atomic_bool unlocked; /* set once, never cleared: a fact, not a state */
+
+/* All that there are, for cr_secret_lock_again(). */
+struct held {
+	struct held *next;
+	void *bytes; /* borrowed */
+	size_t len;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct held *held; /* owned, as all that follow; under: lock */
+
+static int hold(void *bytes, size_t len)
+{
+	struct held *new = malloc(sizeof(*new));
+
+	if (!new)
+		return -ENOMEM;
+	(void)pthread_mutex_lock(&lock);
+	*new = (struct held){ held, bytes, len };
+	held = new;
+	(void)pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+static void let_go(const void *bytes)
+{
+	struct held **at, *old;
+
+	(void)pthread_mutex_lock(&lock);
+	for (at = &held; *at && (*at)->bytes != bytes; at = &(*at)->next)
+		;
+	old = *at;
+	if (old)
+		*at = old->next;
+	(void)pthread_mutex_unlock(&lock);
+	free(old);
+}
+
+void cr_secret_lock_again(void)
+{
+	(void)pthread_mutex_lock(&lock);
+	for (struct held *at = held; at; at = at->next)
+		if (sodium_mlock(at->bytes, at->len) != 0)
+			atomic_store(&unlocked, true);
+	(void)pthread_mutex_unlock(&lock);
+}
 
 int cr_sodium_init(void)
 {
@@ -23,6 +71,10 @@ void *cr_secret_alloc(size_t len)
 
 	if (!secret)
 		return NULL;
+	if (hold(secret, len) < 0) {
+		sodium_free(secret);
+		return NULL;
+	}
 	/* sodium_malloc() ignores a failed lock; asking again tells. */
 	if (sodium_mlock(secret, len) != 0)
 		atomic_store(&unlocked, true);
@@ -32,6 +84,7 @@ void *cr_secret_alloc(size_t len)
 
 void cr_secret_free(void *secret)
 {
+	let_go(secret);
 	sodium_free(secret);
 }
 

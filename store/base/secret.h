@@ -25,6 +25,12 @@ void cr_secret_free(void *secret);
 /* Whether every secret so far could be locked. */
 bool cr_secret_locked(void);
 
+/*
+ * In a child: locks are not inherited.  Lock all secrets there are again, where
+ * it goes on for longer than a moment.
+ */
+void cr_secret_lock_again(void);
+
 /* Wipe @len bytes at @bytes in a way the compiler keeps. */
 void cr_wipe(void *bytes, size_t len);
 

@@ -20,8 +20,7 @@ struct cr_bulk;
 struct cr_index {
 	char *base; /* owned; see index_db.h */
 	enum cr_index_mode mode;
-	bool probed;				 /* no need to probe again */
-	const struct cr_kv_meanwhile *meanwhile; /* borrowed; while it opens */
+	bool probed; /* no need to probe again */
 	size_t cache_bytes;
 	struct cr_kv *_Atomic kv; /* owned */
 	/* Searches may be under way in these: closed with the index. */
@@ -44,15 +43,17 @@ static inline struct cr_kv *cr_index_kv(struct cr_index *index)
 	return atomic_load_explicit(&index->kv, memory_order_acquire);
 }
 
-/* cr_index_open() as secondary, with something to do while that is probed. */
-cr_must_check int cr_index_follow(const struct cr_state *state,
-				  size_t cache_bytes,
-				  const struct cr_kv_meanwhile *meanwhile,
-				  struct cr_index **ret);
+/*
+ * Probe, and have the child @ask for 0 or 1, which is returned, as a secondary
+ * of what it opened.  -ENOENT without a sentence; else as cr_kv_probe().
+ */
+cr_must_check int cr_index_ask(const struct cr_state *state, size_t cache_bytes,
+			       int (*ask)(void *arg, struct cr_index *index),
+			       void *arg);
 
 /*
  * cr_index_open() as secondary by a process that has just closed the index as
- * primary, so that there is no need to probe it.
+ * primary, or probed it, so that there is no need to do so.  Any thread.
  */
 cr_must_check int cr_index_reopen(const struct cr_state *state,
 				  size_t cache_bytes, struct cr_index **ret);

@@ -20,7 +20,9 @@ static struct cr_kv_options options_of(const struct cr_index *index,
 				       .cache_bytes = index->cache_bytes };
 }
 
-static int probe(const struct cr_index *index)
+/* @ask as cr_kv_probe() takes it. */
+static int probe(struct cr_index *index,
+		 int (*ask)(void *arg, struct cr_kv *kv), void *arg)
 {
 	cr_cleanup(cr_freep) char *path =
 		cr_index_db_path(index->base, index->db.n);
@@ -38,7 +40,8 @@ static int probe(const struct cr_index *index)
 		.family = CR_FAMILY_FACTS,
 		.key = cr_fact_layout,
 		.mark = &index->db.mark,
-		.meanwhile = index->meanwhile,
+		.ask = ask,
+		.arg = arg,
 	});
 }
 
@@ -164,7 +167,7 @@ static int try_primary(struct cr_index *index, bool *damaged)
 
 	if (index->db.mark.sequence > 0 ||
 	    !cr_index_db_blank(index->base, index->db.n))
-		r = probe(index);
+		r = probe(index, NULL, NULL);
 	*damaged = r == -CR_EINDEX;
 	if (r < 0)
 		return r;
@@ -195,17 +198,27 @@ static int open_primary(struct cr_index *index)
 	return r < 0 ? r : try_primary(index, &damaged);
 }
 
-static int try_secondary(struct cr_index *index)
+/* The pointer; -ENOENT when it leads to nothing yet. */
+static int find_made(struct cr_index *index)
 {
-	struct cr_kv *kv;
 	int r = cr_index_db_read(index->base, &index->db);
 
 	if (r < 0)
 		return r;
-	if (index->db.mark.sequence == 0 &&
-	    cr_index_db_blank(index->base, index->db.n))
-		return -ENOENT;
-	r = probe(index);
+	return index->db.mark.sequence == 0 &&
+			       cr_index_db_blank(index->base, index->db.n)
+		       ? -ENOENT
+		       : 0;
+}
+
+static int try_secondary(struct cr_index *index)
+{
+	struct cr_kv *kv;
+	int r = find_made(index);
+
+	if (r < 0)
+		return r;
+	r = probe(index, NULL, NULL);
 	if (r < 0)
 		return r;
 	r = open_kv(index, index->db.n, &kv);
@@ -262,37 +275,50 @@ int cr_index_open(const struct cr_state *state, enum cr_index_mode mode,
 	return 0;
 }
 
-/* Open as secondary: @probed, or probing with something to do @meanwhile. */
-static int begin_following(const struct cr_state *state, size_t cache_bytes,
-			   bool probed, const struct cr_kv_meanwhile *meanwhile,
-			   struct cr_index **ret)
+int cr_index_reopen(const struct cr_state *state, size_t cache_bytes,
+		    struct cr_index **ret)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
 	int r = new_index(state, CR_INDEX_SECONDARY, cache_bytes, &index);
 
 	if (r < 0)
 		return r;
-	index->probed = probed;
-	index->meanwhile = meanwhile;
+	index->probed = true;
 	r = open_secondary(index);
-	index->meanwhile = NULL;
 	if (r < 0)
 		return r;
 	*ret = cr_take(index);
 	return 0;
 }
 
-int cr_index_follow(const struct cr_state *state, size_t cache_bytes,
-		    const struct cr_kv_meanwhile *meanwhile,
-		    struct cr_index **ret)
+/* What a probing child asks. */
+struct question {
+	struct cr_index *index;
+	int (*ask)(void *arg, struct cr_index *index);
+	void *arg;
+};
+
+static int ask_index(void *arg, struct cr_kv *kv)
 {
-	return begin_following(state, cache_bytes, false, meanwhile, ret);
+	const struct question *q = arg;
+	int r = check_layout(kv);
+
+	take_kv(q->index, kv);
+	return r < 0 ? r : q->ask(q->arg, q->index);
 }
 
-int cr_index_reopen(const struct cr_state *state, size_t cache_bytes,
-		    struct cr_index **ret)
+int cr_index_ask(const struct cr_state *state, size_t cache_bytes,
+		 int (*ask)(void *arg, struct cr_index *index), void *arg)
 {
-	return begin_following(state, cache_bytes, true, NULL, ret);
+	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
+	struct question q = { .ask = ask, .arg = arg };
+	int r = new_index(state, CR_INDEX_SECONDARY, cache_bytes, &index);
+
+	if (r < 0)
+		return r;
+	q.index = index;
+	r = find_made(index);
+	return r < 0 ? r : probe(index, ask_index, &q);
 }
 
 void cr_index_close(struct cr_index *index)

@@ -501,8 +501,7 @@ int cr_index_sync(const struct cr_repo *repo, struct cr_index *index, bool list,
 
 /* For those who read. */
 
-/* 1 when a primary would find nothing new in segments. */
-static int is_ready(const struct cr_repo *repo, struct cr_index *index)
+int cr_index_is_ready(const struct cr_repo *repo, struct cr_index *index)
 {
 	cr_cleanup(release_new) struct new_segments new = { .index = index };
 	int r = cr_index_listed(index);
@@ -541,8 +540,7 @@ static int shrug(int r)
 }
 
 int cr_index_ready(const struct cr_repo *repo, struct cr_state *state,
-		   size_t cache_bytes, const struct cr_kv_meanwhile *meanwhile,
-		   struct cr_index **ret)
+		   size_t cache_bytes, struct cr_index **ret)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
 	int r, locked;
@@ -552,9 +550,9 @@ int cr_index_ready(const struct cr_repo *repo, struct cr_state *state,
 		return 0;
 	}
 	/* First as secondary: opening as primary writes a good deal. */
-	r = cr_index_follow(state, cache_bytes, meanwhile, &index);
+	r = cr_index_open(state, CR_INDEX_SECONDARY, cache_bytes, &index);
 	if (r == 0)
-		r = is_ready(repo, index);
+		r = cr_index_is_ready(repo, index);
 	locked = r <= 0 ? cr_state_lock(state, false, NULL) : -CR_ELOCKED;
 	if (locked == 0) {
 		cr_index_close(cr_take(index));

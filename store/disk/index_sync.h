@@ -11,7 +11,6 @@
 #define STORE_DISK_INDEX_SYNC_H
 
 #include "store/disk/index.h"
-#include "store/disk/kv_probe.h"
 #include "store/disk/repo.h"
 
 struct cr_index_sync_stats {
@@ -38,17 +37,19 @@ cr_must_check int cr_index_sync(const struct cr_repo *repo,
 				struct cr_index *index, bool list_packs,
 				struct cr_index_sync_stats *stats);
 
+/* 1 when a primary would find nothing new in segments, 0, or an error. */
+cr_must_check int cr_index_is_ready(const struct cr_repo *repo,
+				    struct cr_index *index);
+
 /*
  * For those who read: an index (a secondary) as good as can be had without
  * waiting.  Where it lacks something and nobody holds the lock of @state, it is
  * brought up to date first.  NULL when there is none, or @state is NULL:
  * segments and footers are searched then.  What goes wrong with the index is a
  * line in the log, and no error but -ENOMEM is.  Before any thread is started.
- * Something else can be done @meanwhile: never, once or several times; or NULL.
  */
 cr_must_check int cr_index_ready(const struct cr_repo *repo,
 				 struct cr_state *state, size_t cache_bytes,
-				 const struct cr_kv_meanwhile *meanwhile,
 				 struct cr_index **ret);
 
 #endif

@@ -22,6 +22,9 @@
 
 #define LIST_NAME "MANIFEST-"
 
+/* The status of a child whose answer is 1. */
+#define EXIT_ONE 2
+
 /* What is read at once of RocksDB's list of its tables. */
 #define LIST_MAX (32u << 20)
 
@@ -132,6 +135,9 @@ static int try_database(const struct cr_kv_probe *probe)
 	if (r < 0)
 		return r;
 	r = cr_kv_get(kv, probe->family, probe->key, &value);
+	/* Who began it was ended before it was flushed. */
+	if (r == -ENOENT && probe->mark->sequence == 0)
+		return 0;
 	if (r == -ENOENT)
 		return cr_fail(CR_EINDEX, "%s: its first key is missing", path);
 	if (r == 0 && cr_kv_sequence(kv) < probe->mark->sequence)
@@ -139,7 +145,7 @@ static int try_database(const struct cr_kv_probe *probe)
 			       "%s: rows are lost: at change %" PRIu64
 			       " of %" PRIu64,
 			       path, cr_kv_sequence(kv), probe->mark->sequence);
-	return r;
+	return r < 0 || !probe->ask ? r : probe->ask(probe->arg, kv);
 }
 
 /*
@@ -160,6 +166,18 @@ static void be_quiet(void)
 	(void)alarm(PROBE_SECONDS);
 }
 
+/* The child; its status. */
+static int be_child(const struct cr_kv_probe *probe, int out)
+{
+	int r;
+
+	be_quiet();
+	r = try_database(probe);
+	if (r < 0 && cr_io_write(out, cr_detail(), strlen(cr_detail())) < 0)
+		return EXIT_FAILURE;
+	return r < 0 ? EXIT_FAILURE : r > 0 ? EXIT_ONE : EXIT_SUCCESS;
+}
+
 static int wait_for(pid_t child, int *status)
 {
 	while (waitpid(child, status, 0) < 0)
@@ -171,7 +189,6 @@ static int wait_for(pid_t child, int *status)
 
 int cr_kv_probe(const struct cr_kv_probe *probe)
 {
-	const struct cr_kv_meanwhile *meanwhile = probe->meanwhile;
 	const char *path = probe->path;
 	cr_cleanup(cr_closep) int in = -1;
 	cr_cleanup(cr_closep) int out = -1;
@@ -190,17 +207,9 @@ int cr_kv_probe(const struct cr_kv_probe *probe)
 	child = fork();
 	if (child < 0)
 		return cr_fail(errno, "fork: %s", strerrordesc_np(errno));
-	if (child == 0) {
-		be_quiet();
-		r = try_database(probe);
-		if (r < 0 &&
-		    cr_io_write(out, cr_detail(), strlen(cr_detail())) < 0)
-			_exit(EXIT_FAILURE);
-		_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-	}
+	if (child == 0)
+		_exit(be_child(probe, out));
 	cr_closep(&out);
-	if (meanwhile)
-		meanwhile->work(meanwhile->arg);
 	len = cr_io_read(in, said, sizeof(said) - 1);
 	r = wait_for(child, &status);
 	if (r < 0)
@@ -208,6 +217,8 @@ int cr_kv_probe(const struct cr_kv_probe *probe)
 	if (WIFSIGNALED(status))
 		return cr_fail(CR_EINDEX, "%s: opening it ends in signal %d",
 			       path, WTERMSIG(status));
+	if (WEXITSTATUS(status) == EXIT_ONE)
+		return 1;
 	if (WEXITSTATUS(status) != EXIT_SUCCESS)
 		return cr_fail(CR_EINDEX, "%s",
 			       len > 0 ? said : "the database does not open");

@@ -19,6 +19,8 @@
 struct cr_reader {
 	const struct cr_repo *repo;	/* borrowed */
 	struct cr_index *index;		/* borrowed; may be NULL */
+	cr_reader_index *get_index;	/* set before others read; or NULL */
+	void *get_arg;			/* borrowed */
 	struct cr_blocks *blocks;	/* owned */
 	struct cr_packs *packs;		/* owned */
 	struct cr_unindexed *unindexed; /* owned */
@@ -71,7 +73,7 @@ int cr_reader_new(const struct cr_repo *repo, struct cr_index *index,
 		r = cr_blocks_new(cache_bytes - cache_bytes / 4,
 				  &reader->blocks);
 	if (r == 0)
-		r = cr_unindexed_new(repo, index, &reader->unindexed);
+		r = cr_unindexed_new(repo, &reader->unindexed);
 	if (r < 0)
 		return r;
 	*ret = cr_take(reader);
@@ -87,6 +89,13 @@ void cr_reader_free(struct cr_reader *reader)
 	cr_unindexed_free(reader->unindexed);
 	(void)pthread_mutex_destroy(&reader->lock);
 	free(reader);
+}
+
+void cr_reader_expect_index(struct cr_reader *reader, cr_reader_index *get,
+			    void *arg)
+{
+	reader->get_index = get;
+	reader->get_arg = arg;
 }
 
 const struct cr_repo *cr_reader_repo(const struct cr_reader *reader)
@@ -132,6 +141,7 @@ struct wanted {
 	struct cr_piece *tail;		/* may be NULL */
 	struct cr_hint *found;		/* may be NULL */
 	const struct cr_copies *copies; /* may be NULL */
+	struct cr_index *index;		/* the last that was asked, or NULL */
 	bool fetch;  /* @pin may remain empty: nobody waits for the bytes */
 	bool cached; /* take no copy whose block is yet to be decoded */
 	bool misled; /* the index has rows, and none was right */
@@ -319,7 +329,7 @@ static int try_location(struct wanted *w, const struct cr_location *location)
 	struct cr_pack_facts facts;
 	int r;
 
-	if (cr_index_pack(w->reader->index, location->pack, &facts) < 0 ||
+	if (cr_index_pack(w->index, location->pack, &facts) < 0 ||
 	    facts.kind != kind_of(w->type))
 		return 0;
 	r = try_pack(w, &facts.pack, &place);
@@ -350,7 +360,7 @@ static uint32_t last_number(const struct wanted *w)
 	(void)pthread_mutex_unlock(&reader->lock);
 	if (known)
 		return number;
-	if (cr_index_pack_number(reader->index, until, &number) < 0)
+	if (cr_index_pack_number(w->index, until, &number) < 0)
 		number = UINT32_MAX;
 	(void)pthread_mutex_lock(&reader->lock);
 	reader->until = *until;
@@ -383,11 +393,14 @@ static int try_index(struct wanted *w)
 	struct cr_location location[COPIES_MAX];
 	int n;
 
-	if (!w->reader->index)
+	w->index = w->reader->get_index
+			   ? w->reader->get_index(w->reader->get_arg)
+			   : w->reader->index;
+	if (!w->index)
 		return 0;
 	w->misled = false;
 	(void)atomic_fetch_add(&w->reader->lookups, 1);
-	n = cr_index_find(w->reader->index, w->id, location, COPIES_MAX);
+	n = cr_index_find(w->index, w->id, location, COPIES_MAX);
 	if (n < 0) {
 		/* The index is only a view: the packs are still there. */
 		remember(w, n);
@@ -431,15 +444,16 @@ static int look_everywhere(struct wanted *w, const struct cr_hint *hint)
 		r = try_index(w);
 	if (r == 0) {
 		(void)atomic_fetch_add(&w->reader->searches, 1);
-		r = cr_unindexed_each(w->reader->unindexed, kind_of(w->type),
-				      try_unindexed, w);
+		r = cr_unindexed_each(w->reader->unindexed, w->index,
+				      kind_of(w->type), try_unindexed, w);
 	}
-	/* It may have caught up between the two, and have the pack now. */
+	/* It may have come or caught up between the two: it has the pack now.
+	 */
 	if (r == 0)
 		r = try_index(w);
 	/* A view that is wrong once says nothing of what it lacks. */
 	if (r == 0 && w->misled)
-		r = cr_index_each_pack(w->reader->index, try_indexed, w);
+		r = cr_index_each_pack(w->index, try_indexed, w);
 	return r;
 }
 

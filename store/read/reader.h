@@ -52,6 +52,16 @@ cr_must_check int cr_reader_new(const struct cr_repo *repo,
 				struct cr_index *index, size_t cache_bytes,
 				struct cr_reader **ret);
 void cr_reader_free(struct cr_reader *reader);
+
+/*
+ * The index is yet to come: whoever needs one calls @get, from any thread, as
+ * often as he needs it.  It may wait; NULL is none, and what was returned once
+ * stays.  Set it before others read.
+ */
+typedef struct cr_index *cr_reader_index(void *arg);
+void cr_reader_expect_index(struct cr_reader *reader, cr_reader_index *get,
+			    void *arg);
+
 const struct cr_repo *cr_reader_repo(const struct cr_reader *reader);
 
 /*

@@ -21,21 +21,18 @@ struct list {
 
 struct cr_unindexed {
 	const struct cr_repo *repo; /* borrowed */
-	struct cr_index *index;	    /* borrowed; may be NULL */
 	pthread_mutex_t lock;
 	struct list list[2]; /* under: lock; by kind */
 	uint64_t outdated;   /* under: lock; how often */
 };
 
-int cr_unindexed_new(const struct cr_repo *repo, struct cr_index *index,
-		     struct cr_unindexed **ret)
+int cr_unindexed_new(const struct cr_repo *repo, struct cr_unindexed **ret)
 {
 	struct cr_unindexed *u = calloc(1, sizeof(*u));
 
 	if (!u)
 		return -ENOMEM;
 	u->repo = repo;
-	u->index = index;
 	(void)pthread_mutex_init(&u->lock, NULL);
 	*ret = u;
 	return 0;
@@ -53,6 +50,7 @@ void cr_unindexed_free(struct cr_unindexed *u)
 
 struct listing {
 	const struct cr_unindexed *u;
+	struct cr_index *index; /* or NULL */
 	const char *kind;
 	struct cr_buf packs;
 };
@@ -66,8 +64,7 @@ static int list_pack(void *arg, const char *name, uint64_t size)
 	(void)size;
 	if (cr_unhex(name, uid.bytes, sizeof(uid.bytes)) < 0)
 		return 0;
-	if (l->u->index &&
-	    cr_index_pack_number(l->u->index, &uid, &number) == 0)
+	if (l->index && cr_index_pack_number(l->index, &uid, &number) == 0)
 		return 0;
 	cr_buf_uid(&l->packs, &uid);
 	return cr_buf_error(&l->packs);
@@ -101,11 +98,12 @@ void cr_unindexed_outdate(struct cr_unindexed *u)
 }
 
 /* A copy of the list, made anew when it is old. */
-static int current(struct cr_unindexed *u, enum cr_pack_kind kind,
-		   struct cr_buf *ret)
+static int current(struct cr_unindexed *u, struct cr_index *index,
+		   enum cr_pack_kind kind, struct cr_buf *ret)
 {
 	struct list *list = &u->list[kind - 1];
 	struct listing l = { .u = u,
+			     .index = index,
 			     .kind = kind == CR_PACK_DATA ? "data" : "meta" };
 	char prefix[16];
 	uint64_t outdated;
@@ -140,12 +138,12 @@ static int current(struct cr_unindexed *u, enum cr_pack_kind kind,
 	return r;
 }
 
-int cr_unindexed_each(struct cr_unindexed *u, enum cr_pack_kind kind,
-		      cr_unindexed_fn fn, void *arg)
+int cr_unindexed_each(struct cr_unindexed *u, struct cr_index *index,
+		      enum cr_pack_kind kind, cr_unindexed_fn fn, void *arg)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf packs = { 0 };
 	const struct cr_uid *uid;
-	int r = current(u, kind, &packs);
+	int r = current(u, index, kind, &packs);
 
 	uid = (const void *)packs.bytes;
 	for (size_t i = 0; r == 0 && i < packs.len / sizeof(*uid); i++)

@@ -79,8 +79,7 @@ static int open_index(struct decode *d, const char *state)
 			      &d->repo->info.id, true, &d->state);
 
 	if (r >= 0)
-		r = cr_index_ready(d->repo, d->state, 64u << 20, NULL,
-				   &d->index);
+		r = cr_index_ready(d->repo, d->state, 64u << 20, &d->index);
 	if (r >= 0 && !d->index)
 		return cr_fail(CR_EINDEX, "there is no index in %s", state);
 	return r;

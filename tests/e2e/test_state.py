@@ -117,6 +117,61 @@ def test_a_damaged_index_heals(repo, tree, damage):
     repo.read('check')
 
 
+def has_open_index(mount):
+    return any('/db.' in file for file in harness.open_files(mount.server))
+
+
+@pytest.mark.parametrize('damage', DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_index_heals_while_it_is_mounted(repo, tree, damage):
+    """One line, all there is to see from the first moment, and an index."""
+    repo.backup(tree)
+    for name in ('MANIFEST', 'CURRENT'):
+        victims = [path for path in database_files(repo) if kind(path) == name]
+        damage(victims[-1])
+        with repo.mount(expect=('set aside and made anew',)) as mount:
+            compare.assert_equal(tree, mount.snapshot())
+            harness.until(lambda m=mount: has_open_index(m), 'the index is open')
+            if damage is not double:
+                harness.until(lambda m=mount: m.lines, 'it is told')
+            assert len(mount.lines) <= 1, mount.lines
+
+
+def test_a_mount_ends_while_its_index_is_made(repo, tree):
+    repo.backup(tree)
+    for _ in range(3):
+        shutil.rmtree(repo.state)
+        with repo.mount() as mount:
+            others = harness.children(mount.server)
+        assert not [pid for pid in others if harness.is_running(pid)]
+        with repo.mount() as mount:
+            compare.assert_equal(tree, mount.snapshot())
+
+
+@pytest.mark.main
+def test_a_mount_while_another_makes_the_index(repo, tree):
+    """It is not waited for: what lies in packs is found in them."""
+    repo.backup(tree)
+    shutil.rmtree(repo.state)
+    with repo.mount() as one, repo.mount() as two:
+        for mount in (one, two):
+            compare.assert_equal(tree, mount.snapshot())
+
+
+@pytest.mark.main
+def test_the_index_is_opened_where_the_state_is_confined(repo, tree):
+    """No process is left of those that made it ready, and nothing else."""
+    repo.backup(tree)
+    with repo.mount() as mount:
+        assert (mount.snapshot() / 'noise').stat()
+        harness.until(lambda: has_open_index(mount), 'the index is open')
+        assert not harness.children(mount.server)
+        state = next(repo.state.iterdir())
+        harness.until(lambda: not [name for name in os.listdir(state)
+                                   if name.startswith('caprock-')],
+                      'what was temporary is gone')
+        compare.assert_equal(tree, mount.snapshot())
+
+
 @pytest.mark.parametrize('damage', [cut, flip, remove],
                          ids=lambda damage: damage.__name__)
 def test_a_damaged_stat_cache_costs_time_only(repo, tree, damage):

@@ -437,7 +437,7 @@ static struct cr_index *ready(const struct cr_repo *repo, struct cr_state *s)
 {
 	struct cr_index *index = NULL;
 
-	assert_int_equal(cr_index_ready(repo, s, CACHE, NULL, &index), 0);
+	assert_int_equal(cr_index_ready(repo, s, CACHE, &index), 0);
 	return index;
 }
 

@@ -177,6 +177,56 @@ static void without_an_index_packs_are_searched(void **state)
 	unit_assert_said("is in no pack");
 }
 
+/* An index that is there from the @from-th time on that somebody asks. */
+struct coming {
+	struct cr_index *index;
+	unsigned int asked, from;
+};
+
+static struct cr_index *come(void *arg)
+{
+	struct coming *coming = arg;
+
+	return ++coming->asked < coming->from ? NULL : coming->index;
+}
+
+static void an_index_that_comes_is_asked_for_where_it_is_needed(void **state)
+{
+	struct coming coming = { .from = 1 };
+	const struct cr_hint hint = { .pack = publish(made.repo, false) };
+	struct cr_reader_stats stats;
+
+	(void)state;
+	sync_index();
+	coming.index = ses.index;
+	looker_init(made.repo, NULL, &look);
+	cr_reader_expect_index(look.reader, come, &coming);
+	assert_int_equal(get(0, &hint), 0);
+	assert_int_equal(coming.asked, 0);
+	assert_int_equal(get(1, NULL), 0);
+	stats = looker_stats(&look);
+	assert_int_equal(coming.asked, stats.index_lookups);
+	assert_int_equal(stats.searches, 0);
+}
+
+/* The list of packs is one for all: it may lack what the index knows. */
+static void an_index_may_come_while_packs_are_searched(void **state)
+{
+	struct coming coming = { .from = 1 };
+
+	(void)state;
+	(void)publish(made.repo, false);
+	sync_index();
+	coming.index = ses.index;
+	looker_init(made.repo, NULL, &look);
+	cr_reader_expect_index(look.reader, come, &coming);
+	assert_int_equal(get(CHUNKS, NULL), -CR_EMISSING);
+	coming = (struct coming){ .index = ses.index, .from = 2 };
+	assert_int_equal(get(0, NULL), 0);
+	assert_int_equal(coming.asked, 2);
+	assert_int_equal(looker_stats(&look).index_lookups, 3);
+}
+
 static void a_repository_without_any_pack_lacks_it(void **state)
 {
 	(void)state;
@@ -580,6 +630,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_hint_is_followed_and_a_stale_one_forgiven),
 		TEST(without_an_index_packs_are_searched),
+		TEST(an_index_that_comes_is_asked_for_where_it_is_needed),
+		TEST(an_index_may_come_while_packs_are_searched),
 		TEST(a_repository_without_any_pack_lacks_it),
 		TEST(a_lying_index_gives_no_wrong_bytes),
 		TEST(an_index_that_names_the_wrong_pack_is_not_the_end),
