@@ -6,6 +6,7 @@
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "fs/damage.h"
@@ -58,6 +59,9 @@ struct cr_mount {
 	bool no_opendir;
 	bool no_acl; /* the kernel enforces none here */
 
+	pthread_t loader; /* of what decodes; see cr_mount_loaded() */
+	bool loads;
+
 	atomic_ullong bytes;   /* of all packs, for statfs */
 	atomic_ullong entries; /* in all snapshots */
 };
@@ -73,15 +77,20 @@ cr_must_check int cr_mount_unlock(const struct cr_mount_options *options,
 
 /*
  * Open state and reader, list the snapshots, and have the index made ready by
- * a process of its own.  May start threads, as what needs the index waits for
- * it: call it after the last fork, and with the signals blocked that are not
- * for them.
+ * a process of its own.  Starts threads: call it after the last fork, and with
+ * the signals blocked that are not for them.
  *
  * Errors: as cr_snapshots_update(); -CR_EUSAGE for options that do not fit
  * what is there.
  */
 cr_must_check int cr_mount_open(struct cr_mount *mount);
 void cr_mount_close(struct cr_mount *mount);
+
+/*
+ * Wait for the end of a thread that cr_mount_open() left loading libraries:
+ * before the sandbox is entered.
+ */
+void cr_mount_loaded(struct cr_mount *mount);
 
 /*
  * 0, or -CR_EUSAGE with a sentence where others are to be let in and nobody

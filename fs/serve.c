@@ -152,6 +152,7 @@ static int go_in(struct cr_mount *mount)
 		(void)cr_index_later_get(mount->index);
 	/* What is mounted can be used without a keeper, too. */
 	(void)prctl(PR_SET_PDEATHSIG, 0);
+	cr_mount_loaded(mount);
 	return r < 0 ? r : cr_sandbox_enter(&sandbox);
 }
 

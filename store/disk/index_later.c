@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -83,6 +84,8 @@ static int start_child(struct cr_index_later *later, const struct cr_repo *repo,
 		uint8_t usable;
 
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* Others are waited for first. */
+		(void)setpriority(PRIO_PROCESS, 0, 5);
 		usable = make_ready(repo, state, later->cache_bytes);
 		_exit(cr_io_write(out, &usable, 1) < 0 ? EXIT_FAILURE
 						       : EXIT_SUCCESS);

@@ -137,13 +137,14 @@ def test_a_damaged_index_heals_while_it_is_mounted(repo, tree, damage):
 
 
 def test_a_mount_ends_while_its_index_is_made(repo, tree):
+    """Nobody goes on with it; what was begun is gone on with, or set aside."""
     repo.backup(tree)
     for _ in range(3):
         shutil.rmtree(repo.state)
         with repo.mount() as mount:
             others = harness.children(mount.server)
         assert not [pid for pid in others if harness.is_running(pid)]
-        with repo.mount() as mount:
+        with repo.mount(expect=('set aside and made anew',)) as mount:
             compare.assert_equal(tree, mount.snapshot())
 
 
