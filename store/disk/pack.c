@@ -20,7 +20,7 @@ struct cr_pack {
 	uint8_t header_bytes[CR_PACK_HEADER_LEN];
 	struct cr_pack_header header;
 	struct cr_footer footer;
-	struct cr_buf sealed; /* the footer as stored */
+	struct cr_buf sealed; /* the footer as stored; empty when slim */
 	struct cr_key data_key;
 	int data_key_error; /* 0, or why data_key cannot be had */
 	uint32_t *find;	    /* owned; ordinal of a chunk + 1, open addressing */
@@ -345,6 +345,7 @@ bool cr_pack_fits(const struct cr_pack *pack)
 		&pack->footer.block[pack->footer.blocks - 1];
 	uint64_t end;
 
+	assert(pack->sealed.len > 0);
 	return cr_footer_place(pack->len, (uint32_t)pack->sealed.len, &end) ==
 		       0 &&
 	       end == last->offset + cr_block_stored_len(last);
@@ -359,9 +360,15 @@ size_t cr_pack_weight(const struct cr_pack *pack)
 	       ((size_t)pack->find_mask + 1) * sizeof(*pack->find);
 }
 
+void cr_pack_slim(struct cr_pack *pack)
+{
+	cr_buf_release(&pack->sealed);
+}
+
 int cr_pack_item(const struct cr_pack *pack, struct cr_buf *footer,
 		 struct cr_segment_item *ret)
 {
+	assert(pack->sealed.len > 0);
 	cr_buf_clear(footer);
 	cr_buf_put(footer, pack->sealed.bytes, pack->sealed.len);
 	if (cr_buf_error(footer) < 0)

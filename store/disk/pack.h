@@ -47,6 +47,11 @@ uint64_t cr_pack_len(const struct cr_pack *pack);
 bool cr_pack_fits(const struct cr_pack *pack);
 /* Heap bytes it holds, for a cache's account. */
 size_t cr_pack_weight(const struct cr_pack *pack);
+/*
+ * Free the footer as stored, up to half of what it holds: no cr_pack_fits()
+ * and no cr_pack_item() any more.
+ */
+void cr_pack_slim(struct cr_pack *pack);
 /* Header and sealed footer as stored, for a segment.  -ENOMEM, -errno. */
 cr_must_check int cr_pack_item(const struct cr_pack *pack,
 			       struct cr_buf *footer,

@@ -25,6 +25,7 @@ static int load(void *arg, const struct cr_cache_key *key, void **value,
 
 	if (r < 0)
 		return r;
+	cr_pack_slim(pack);
 	*value = pack;
 	*weight = cr_pack_weight(pack);
 	return 0;
@@ -62,13 +63,29 @@ void cr_packs_free(struct cr_packs *packs)
 	free(packs);
 }
 
+static struct cr_cache_key key_of(const struct cr_packs *packs,
+				  enum cr_pack_kind kind,
+				  const struct cr_uid *uid)
+{
+	const uint32_t roster = (uint32_t)packs->repo->keys->roster_n;
+
+	return (struct cr_cache_key){ *uid, roster << KIND_BITS | kind };
+}
+
 int cr_packs_get(struct cr_packs *packs, enum cr_pack_kind kind,
 		 const struct cr_uid *uid, struct cr_cached **ret)
 {
-	const uint32_t roster = (uint32_t)packs->repo->keys->roster_n;
-	const struct cr_cache_key key = { *uid, roster << KIND_BITS | kind };
+	const struct cr_cache_key key = key_of(packs, kind, uid);
 
 	return cr_cache_get(packs->cache, &key, packs, ret);
+}
+
+bool cr_packs_has(struct cr_packs *packs, enum cr_pack_kind kind,
+		  const struct cr_uid *uid)
+{
+	const struct cr_cache_key key = key_of(packs, kind, uid);
+
+	return cr_cache_has(packs->cache, &key);
 }
 
 void cr_packs_get_stats(struct cr_packs *packs, struct cr_cache_stats *ret)

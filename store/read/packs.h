@@ -23,6 +23,10 @@ void cr_packs_free(struct cr_packs *packs);
 cr_must_check int cr_packs_get(struct cr_packs *packs, enum cr_pack_kind kind,
 			       const struct cr_uid *uid,
 			       struct cr_cached **ret);
+/* Whether that would open nothing, just now. */
+bool cr_packs_has(struct cr_packs *packs, enum cr_pack_kind kind,
+		  const struct cr_uid *uid);
+/* Without its footer as stored: see cr_pack_slim(). */
 static inline const struct cr_pack *cr_packs_pack(
 	const struct cr_cached *cached)
 {

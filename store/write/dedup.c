@@ -151,7 +151,11 @@ static uint8_t kind_of(enum cr_chunk_type type)
 								: CR_PACK_META;
 }
 
-/* What was stored together is met together: the last packs come first. */
+/*
+ * What was stored together is met together: the last packs come first.  One
+ * whose table has left the cache is not opened for that: of large tables the
+ * cache holds fewer than there are packs here, and each look would open all.
+ */
 static int find_recent(struct cr_dedup *dedup, enum cr_chunk_type type,
 		       const struct cr_id *id, struct cr_hint *where)
 {
@@ -165,6 +169,8 @@ static int find_recent(struct cr_dedup *dedup, enum cr_chunk_type type,
 		struct cr_place place;
 
 		if (recent[i].kind != kind_of(type) ||
+		    !cr_packs_has(dedup->packs, recent[i].kind,
+				  &recent[i].pack) ||
 		    cr_packs_get(dedup->packs, recent[i].kind, &recent[i].pack,
 				 &cached) < 0 ||
 		    !cr_pack_find(cr_packs_pack(cached), id, type, &place))
@@ -256,6 +262,14 @@ uint32_t cr_dedup_block_len(struct cr_dedup *dedup, enum cr_chunk_type type,
 	return where->block < footer->blocks
 		       ? footer->block[where->block].raw_len
 		       : 0;
+}
+
+uint64_t cr_dedup_opened(struct cr_dedup *dedup)
+{
+	struct cr_cache_stats stats;
+
+	cr_packs_get_stats(dedup->packs, &stats);
+	return stats.misses;
 }
 
 int cr_dedup_claim(struct cr_dedup *dedup, enum cr_chunk_type type,

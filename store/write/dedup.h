@@ -60,6 +60,9 @@ cr_must_check int cr_dedup_reclaim(struct cr_dedup *dedup,
 uint32_t cr_dedup_block_len(struct cr_dedup *dedup, enum cr_chunk_type type,
 			    const struct cr_hint *where);
 
+/* How many packs were opened to look at their tables. */
+uint64_t cr_dedup_opened(struct cr_dedup *dedup);
+
 /* These chunks are in the index now: they are pending no more. */
 void cr_dedup_settle(struct cr_dedup *dedup,
 		     const struct cr_footer_chunk *chunk, uint32_t n);

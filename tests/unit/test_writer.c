@@ -6,6 +6,8 @@
 #include "store/base/error.h"
 #include "store/base/hex.h"
 #include "store/disk/segments.h"
+#include "store/read/packs.h"
+#include "store/write/dedup.h"
 #include "store/write/pack_out.h"
 #include "tests/unit/random.h"
 #include "tests/unit/session.h"
@@ -271,6 +273,71 @@ static void chunks_fill_a_pack_before_its_footer_outgrows_its_bound(
 	assert_true(packs >= 2);
 }
 
+/*
+ * The fullest pack there is: its table must fit a part of the cache that a
+ * backup has by default, or every look at one of its chunks opens it anew.
+ */
+static void the_table_of_the_fullest_pack_stays_in_the_cache(void **state)
+{
+	enum { CHUNKS = 340000, LOOKS = 10 };
+	const size_t memory = 64u << 20;
+	struct cr_packs *tables = NULL;
+	struct cr_cache_stats stats;
+	struct cr_id first = { 0 };
+	struct cr_hint where;
+
+	(void)state;
+	for (uint32_t n = 0; n < CHUNKS; n++) {
+		struct cr_id id = put(&n, sizeof(n));
+
+		if (n == 0)
+			first = id;
+	}
+	flush();
+	assert_int_equal(
+		cr_writer_has(ses.writer, CR_CHUNK_DATA, &first, &where), 1);
+	session_ok(cr_packs_new(made.repo, memory, &tables));
+	for (int i = 0; i < LOOKS; i++) {
+		struct cr_cached *cached = NULL;
+
+		session_ok(cr_packs_get(tables, CR_PACK_DATA, &where.pack,
+					&cached));
+		assert_true(cr_pack_footer(cr_packs_pack(cached))->chunks >=
+			    1u << 18);
+		cr_cached_unpin(cached);
+	}
+	cr_packs_get_stats(tables, &stats);
+	assert_int_equal(stats.misses, 1);
+	cr_packs_free(tables);
+}
+
+/* What was met last comes first, but only as long as its table is there. */
+static void a_look_does_not_open_packs_that_it_does_not_need(void **state)
+{
+	enum { PACKS = 4, CHUNKS = 50 };
+	const size_t memory = 3 * 36000; /* of four tables of 33 KB */
+	struct cr_dedup *dedup = NULL;
+	struct cr_id id[PACKS][CHUNKS];
+
+	(void)state;
+	for (uint32_t p = 0; p < PACKS; p++) {
+		for (uint32_t n = 0; n < CHUNKS; n++) {
+			uint32_t bytes[] = { p, n };
+
+			id[p][n] = put(bytes, sizeof(bytes));
+		}
+		flush();
+	}
+	session_ok(cr_dedup_new(made.repo, ses.index, memory, &dedup));
+	for (uint32_t p = 0; p < PACKS; p++)
+		for (uint32_t n = 0; n < CHUNKS; n++)
+			assert_int_equal(cr_dedup_find(dedup, CR_CHUNK_DATA,
+						       &id[p][n], NULL),
+					 1);
+	assert_int_equal(cr_dedup_opened(dedup), PACKS);
+	cr_dedup_free(dedup);
+}
+
 static int check_len(const char *path, const struct stat *st, int type,
 		     struct FTW *ftw)
 {
@@ -351,6 +418,8 @@ int main(void)
 		TEST(another_domain_shares_nothing),
 		TEST(the_smallest_chunks_come_back),
 		TEST(chunks_fill_a_pack_before_its_footer_outgrows_its_bound),
+		TEST(the_table_of_the_fullest_pack_stays_in_the_cache),
+		TEST(a_look_does_not_open_packs_that_it_does_not_need),
 		TEST(last_packs_have_lengths_that_say_little),
 		TEST(the_head_of_a_manifest_is_read_once),
 	};
