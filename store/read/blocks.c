@@ -9,16 +9,17 @@
 #include "store/base/pool.h"
 #include "store/codec/compress.h"
 
-#define PASSED_OF 64 /* who had one of the last of so many had them all */
-#define UNDER_WAY (16u << 20) /* bytes: blocks as stored, or pinned */
+#define PASSED_OF   64 /* who had one of the last of so many had them all */
+#define PASSED_LEFT 8  /* and who had all but one of so many */
+#define UNDER_WAY   (16u << 20) /* bytes: blocks as stored, or pinned */
 
 struct shown_block {
 	struct cr_block *block; /* owned */
 	bool brought;		/* before anybody asked */
 	atomic_bool used;
-	atomic_uint wanted; /* chunks that were not for the last time */
+	atomic_uint left; /* chunks that nobody had */
 	struct {
-		atomic_bool checked, last;
+		atomic_bool checked, had;
 	} slot[];
 };
 
@@ -104,7 +105,7 @@ static int load(void *arg, const struct cr_cache_key *key, void **value,
 	*weight = sizeof(*shown) + block->raw_len +
 		  block->table.chunks *
 			  (sizeof(uint32_t) + sizeof(shown->slot[0]));
-	atomic_init(&shown->wanted, block->table.chunks);
+	atomic_init(&shown->left, block->table.chunks);
 	shown->block = cr_take(block);
 	shown->brought = source->ahead;
 	source->loaded = true;
@@ -246,27 +247,34 @@ void cr_blocks_note_use(struct cr_blocks *blocks, const struct cr_pack *pack,
 		     shown->brought);
 }
 
-/* Whether no chunk of the block is wanted again. */
-static bool is_spent(struct shown_block *shown, uint32_t slot)
+/* Somebody had chunk @slot.  How many nobody had yet. */
+static unsigned int note_had(struct shown_block *shown, uint32_t slot)
 {
-	return !atomic_exchange(&shown->slot[slot].last, true) &&
-	       atomic_fetch_sub(&shown->wanted, 1) == 1;
+	return atomic_exchange(&shown->slot[slot].had, true)
+		       ? atomic_load(&shown->left)
+		       : atomic_fetch_sub(&shown->left, 1) - 1;
 }
 
 void cr_blocks_spend(struct cr_cached *cached, uint32_t slot)
 {
-	if (is_spent(cr_cached_value(cached), slot))
+	if (note_had(cr_cached_value(cached), slot) == 0)
 		cr_cached_spend(cached);
 	else
 		cr_cached_unpin(cached);
 }
 
-/* What changed since is elsewhere: the very last may not be wanted. */
-static bool is_passed(const struct shown_block *shown, uint32_t slot)
+/*
+ * What changed since is elsewhere: the very last may not be wanted.  A block of
+ * a large file may hold parts of it in any order: after one of them the others
+ * are still to come.
+ */
+static bool is_passed(struct shown_block *shown, uint32_t slot)
 {
 	const uint32_t chunks = shown->block->table.chunks;
+	const unsigned int left = note_had(shown, slot);
 
-	return slot + 1 + chunks / PASSED_OF >= chunks;
+	return slot + 1 + chunks / PASSED_OF >= chunks &&
+	       left <= chunks / PASSED_LEFT;
 }
 
 void cr_blocks_pass(struct cr_cached *cached, uint32_t slot)

@@ -424,6 +424,47 @@ static void take(uint32_t n, bool last)
 	cr_pin_release(&pin);
 }
 
+/* Take chunk @n, as of a file whose next chunk is then read. */
+static void pass(uint32_t n)
+{
+	struct cr_id id = id_of(made.repo, n);
+	struct cr_pin pin;
+
+	session_ok(cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA, &id,
+				 NULL, &pin, NULL));
+	pin.passed = true;
+	cr_pin_release(&pin);
+}
+
+/* Room for the three blocks; of what was passed it holds one. */
+#define ROOM (160u << 10)
+
+/* Of a large file a block may hold what comes later before what comes now. */
+static void a_block_of_which_much_is_left_is_not_passed(void **state)
+{
+	(void)state;
+	(void)publish(made.repo, false);
+	sync_index();
+	looker_init(made.repo, ses.index, &look);
+	cr_reader_free(look.reader);
+	session_ok(cr_reader_new(made.repo, ses.index, ROOM, &look.reader));
+	for (uint32_t n = 0; n < 3; n++)
+		for (uint32_t i = 2; i < 4; i++)
+			pass(4 * n + i);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		take(n, false);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+	/* Now all was had: the first two make room when the last is passed. */
+	for (uint32_t n = 0; n < CHUNKS; n++)
+		pass(n);
+	take(10, false);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
+	take(6, false);
+	take(2, false);
+	assert_int_equal(looker_stats(&look).blocks_decoded, 5);
+}
+
 /* Of blocks of chunks 0 to 3, 4 to 7, 8 to 11. */
 static void a_block_goes_when_all_of_it_was_wanted_for_the_last_time(
 	void **state)
@@ -643,6 +684,7 @@ int main(void)
 		TEST(what_cannot_be_brought_says_why),
 		TEST(what_lies_in_order_is_searched_once_a_block),
 		TEST(what_is_fetched_is_decoded_once),
+		TEST(a_block_of_which_much_is_left_is_not_passed),
 		TEST(a_block_goes_when_all_of_it_was_wanted_for_the_last_time),
 		TEST(threads_share_a_reader_and_decode_each_block_once),
 	};
