@@ -29,6 +29,7 @@ class Bench:
         self.copy = folder / 'copy'
         # How many versions of the corpus all repositories hold.
         self.stored = 0
+        self.filler = measure.Filler(folder.parent)
         for tool in self.tools:
             measure.command(tool.init(), tool.env, tool.log)
 
@@ -56,11 +57,11 @@ class Bench:
 
     def run(self, argv, cwd=None):
         """A floor: a program that everyone has."""
-        measure.settle()
+        measure.settle(self.filler)
         return measure.command(argv, None, self.log, cwd)
 
     def run_tool(self, tool, argv, cwd=None):
-        measure.settle()
+        measure.settle(self.filler)
         return measure.command(argv, tool.env, tool.log, cwd)
 
     def back_up(self, tool):
@@ -100,7 +101,7 @@ class Bench:
 
     @contextlib.contextmanager
     def mounted(self, tool, *options):
-        measure.settle()
+        measure.settle(self.filler)
         argv = tool.mount(self.mount_point, *options)
         with measure.mounted(argv, tool.env, tool.folder / 'mount.log',
                              self.mount_point) as held:
@@ -109,6 +110,7 @@ class Bench:
     @contextlib.contextmanager
     def in_memory(self):
         """The floor of mounts."""
+        measure.settle(self.filler)
         argv = [Caprock.program('bench-memfs'), self.corpus.source,
                 self.mount_point]
         with measure.mounted(argv, None, self.log, self.mount_point) as held:
@@ -133,4 +135,5 @@ class Bench:
 
     def close(self):
         self.corpus.hide()
+        self.filler.close()
         remove(self.folder)
