@@ -269,14 +269,17 @@ class Life:
         self.server = harness.children(self.keeper)[0]
 
     def find_keeper(self):
-        """Of the two that have the mountpoint in their arguments, the parent."""
-        found = []
+        """Of those that have the mountpoint in their arguments, the first: the
+        server may have a child that makes the index ready, and that another."""
+        below = {}
         for proc in pathlib.Path('/proc').glob('[0-9]*'):
             with contextlib.suppress(OSError):
-                if os.fsencode(self.path) in (proc / 'cmdline').read_bytes() \
-                        and harness.children(int(proc.name)):
-                    found.append(int(proc.name))
-        assert len(found) == 1, found
+                if os.fsencode(self.path) in (proc / 'cmdline').read_bytes():
+                    pid = int(proc.name)
+                    below[pid] = harness.children(pid)
+        found = [pid for pid, children in below.items() if children and
+                 not any(pid in others for others in below.values())]
+        assert len(found) == 1, below
         return found[0]
 
     def ls(self):
