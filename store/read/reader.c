@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "store/read/reader.h"
+#include "store/read/reader_int.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -131,25 +131,7 @@ void cr_reader_get_stats(struct cr_reader *reader, struct cr_reader_stats *ret)
 /* ---- One copy of a chunk ---------------------------------------------------
  */
 
-/* What is wanted, and where the result goes. */
-struct wanted {
-	struct cr_reader *reader;
-	const struct cr_view *view;
-	enum cr_chunk_type type;
-	const struct cr_id *id;
-	struct cr_pin *pin;		/* NULL: only locate */
-	struct cr_piece *tail;		/* may be NULL */
-	struct cr_hint *found;		/* may be NULL */
-	const struct cr_copies *copies; /* may be NULL */
-	struct cr_index *index;		/* the last that was asked, or NULL */
-	bool fetch;  /* @pin may remain empty: nobody waits for the bytes */
-	bool cached; /* take no copy whose block is yet to be decoded */
-	bool misled; /* the index has rows, and none was right */
-	int error;   /* of the best copy so far */
-	char why[384];
-};
-
-static void remember(struct wanted *w, int error)
+static void remember(struct cr_wanted *w, int error)
 {
 	/* The first copy's story is the one to tell, damage before absence. */
 	if (w->error != 0 &&
@@ -160,7 +142,7 @@ static void remember(struct wanted *w, int error)
 }
 
 /* Metadata always; data unless its packer is the snapshot's writer or owner. */
-static bool must_hash(const struct wanted *w, const struct cr_pack *pack)
+static bool must_hash(const struct cr_wanted *w, const struct cr_pack *pack)
 {
 	const struct cr_uid *writer = &cr_pack_header(pack)->writer;
 
@@ -171,7 +153,7 @@ static bool must_hash(const struct wanted *w, const struct cr_pack *pack)
 }
 
 /* Split and hash chunk @place of the pinned block. */
-static int check_chunk(struct wanted *w, const struct cr_pack *pack,
+static int check_chunk(struct cr_wanted *w, const struct cr_pack *pack,
 		       const struct cr_place *place, struct cr_cached *block,
 		       struct cr_piece *hashed, struct cr_piece *tail)
 {
@@ -201,7 +183,7 @@ static int check_chunk(struct wanted *w, const struct cr_pack *pack,
 		       place->block, place->slot, cr_id_hex(w->id).text);
 }
 
-static int take_chunk(struct wanted *w, const struct cr_pack *pack,
+static int take_chunk(struct cr_wanted *w, const struct cr_pack *pack,
 		      const struct cr_place *place)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
@@ -241,7 +223,7 @@ static int take_chunk(struct wanted *w, const struct cr_pack *pack,
  * else wherever its footer has it.  1 when taken, 0 when the pack does not hold
  * it or is bad (remembered).
  */
-static int try_pack(struct wanted *w, const struct cr_uid *uid,
+static int try_pack(struct cr_wanted *w, const struct cr_uid *uid,
 		    const struct cr_place *place)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *cached = NULL;
@@ -292,7 +274,7 @@ static void note_recent(struct cr_reader *reader, const struct cr_uid *pack)
  * was stored again these may have a copy in a block that nothing else is wanted
  * from, so what must be decoded anew is left to the index.
  */
-static int try_recent(struct wanted *w)
+static int try_recent(struct cr_wanted *w)
 {
 	struct cr_uid recent[RECENT_PACKS];
 	int r = 0;
@@ -311,7 +293,7 @@ static int try_recent(struct wanted *w)
 }
 
 /* What comes after @before in its pack, if that is decoded.  As try_pack(). */
-static int try_after(struct wanted *w, const struct cr_hint *before)
+static int try_after(struct cr_wanted *w, const struct cr_hint *before)
 {
 	struct cr_place place = { before->block, before->slot + 1 };
 	int r;
@@ -323,7 +305,7 @@ static int try_after(struct wanted *w, const struct cr_hint *before)
 }
 
 /* One of the copies that the index knows.  As try_pack(). */
-static int try_location(struct wanted *w, const struct cr_location *location)
+static int try_location(struct cr_wanted *w, const struct cr_location *location)
 {
 	struct cr_place place = { location->block, location->slot };
 	struct cr_pack_facts facts;
@@ -344,7 +326,7 @@ static int try_location(struct wanted *w, const struct cr_location *location)
  * lie together as the snapshot has them.  What was stored again for later ones
  * does not.
  */
-static uint32_t last_number(const struct wanted *w)
+static uint32_t last_number(const struct cr_wanted *w)
 {
 	struct cr_reader *reader = w->reader;
 	const struct cr_uid *until = &w->view->until;
@@ -370,7 +352,8 @@ static uint32_t last_number(const struct wanted *w)
 }
 
 /* Of @n copies, the newest first: what is decoded already costs nothing. */
-static int try_copies(struct wanted *w, const struct cr_location *copy, int n)
+static int try_copies(struct cr_wanted *w, const struct cr_location *copy,
+		      int n)
 {
 	const uint32_t last = n > 1 ? last_number(w) : UINT32_MAX;
 	int r = 0;
@@ -388,7 +371,7 @@ static int try_copies(struct wanted *w, const struct cr_location *copy, int n)
 	return r;
 }
 
-static int try_index(struct wanted *w)
+static int try_index(struct cr_wanted *w)
 {
 	struct cr_location location[COPIES_MAX];
 	int n;
@@ -417,7 +400,7 @@ static int try_unindexed(void *arg, const struct cr_uid *pack)
 static int try_indexed(void *arg, uint32_t number,
 		       const struct cr_pack_facts *facts)
 {
-	struct wanted *w = arg;
+	struct cr_wanted *w = arg;
 
 	(void)number;
 	if (facts->kind != kind_of(w->type) || facts->opaque)
@@ -426,7 +409,7 @@ static int try_indexed(void *arg, uint32_t number,
 }
 
 /* 1 when taken; 0 when no copy is left; or -ENOMEM. */
-static int look_everywhere(struct wanted *w, const struct cr_hint *hint)
+static int look_everywhere(struct cr_wanted *w, const struct cr_hint *hint)
 {
 	int r = 0;
 
@@ -457,7 +440,7 @@ static int look_everywhere(struct wanted *w, const struct cr_hint *hint)
 	return r;
 }
 
-static int find_chunk(struct wanted *w, const struct cr_hint *hint)
+static int find_chunk(struct cr_wanted *w, const struct cr_hint *hint)
 {
 	int r = look_everywhere(w, hint);
 
@@ -471,7 +454,7 @@ static int find_chunk(struct wanted *w, const struct cr_hint *hint)
 	return cr_fail(-w->error, "%s", w->why);
 }
 
-static int find_after(struct wanted *w, const struct cr_hint *before)
+int cr_wanted_find_after(struct cr_wanted *w, const struct cr_hint *before)
 {
 	int r = cr_uid_zero(&before->pack) ? 0 : try_after(w, before);
 
@@ -480,49 +463,17 @@ static int find_after(struct wanted *w, const struct cr_hint *before)
 	return r == 1 ? 0 : find_chunk(w, NULL);
 }
 
-int cr_reader_get_after(struct cr_reader *reader, const struct cr_view *view,
-			const struct cr_id *id, const struct cr_hint *before,
-			struct cr_pin *ret)
-{
-	struct wanted w = { .reader = reader,
-			    .view = view,
-			    .type = CR_CHUNK_DATA,
-			    .id = id,
-			    .pin = ret };
-
-	return find_after(&w, before);
-}
-
-int cr_reader_fetch_after(struct cr_reader *reader, const struct cr_view *view,
-			  const struct cr_id *id, struct cr_hint *at)
-{
-	const struct cr_hint before = *at;
-	struct cr_pin pin = { 0 };
-	struct wanted w = { .reader = reader,
-			    .view = view,
-			    .type = CR_CHUNK_DATA,
-			    .id = id,
-			    .pin = &pin,
-			    .found = at,
-			    .fetch = true };
-	int r = find_after(&w, &before);
-
-	if (r == 0)
-		cr_pin_release(&pin);
-	return r;
-}
-
 int cr_reader_get(struct cr_reader *reader, const struct cr_view *view,
 		  enum cr_chunk_type type, const struct cr_id *id,
 		  const struct cr_hint *hint, struct cr_pin *ret,
 		  struct cr_piece *tail)
 {
-	struct wanted w = { .reader = reader,
-			    .view = view,
-			    .type = type,
-			    .id = id,
-			    .pin = ret,
-			    .tail = tail };
+	struct cr_wanted w = { .reader = reader,
+			       .view = view,
+			       .type = type,
+			       .id = id,
+			       .pin = ret,
+			       .tail = tail };
 
 	return find_chunk(&w, hint);
 }
@@ -554,11 +505,11 @@ int cr_reader_locate(struct cr_reader *reader, const struct cr_view *view,
 		     enum cr_chunk_type type, const struct cr_id *id,
 		     const struct cr_hint *hint, struct cr_hint *ret)
 {
-	struct wanted w = { .reader = reader,
-			    .view = view,
-			    .type = type,
-			    .id = id,
-			    .found = ret };
+	struct cr_wanted w = { .reader = reader,
+			       .view = view,
+			       .type = type,
+			       .id = id,
+			       .found = ret };
 
 	return find_chunk(&w, hint);
 }
@@ -566,24 +517,13 @@ int cr_reader_locate(struct cr_reader *reader, const struct cr_view *view,
 int cr_reader_choose(struct cr_reader *reader, const struct cr_want *want,
 		     const struct cr_copies *copies)
 {
-	struct wanted w = { .reader = reader,
-			    .view = want->view,
-			    .type = want->type,
-			    .id = &want->id,
-			    .copies = copies };
+	struct cr_wanted w = { .reader = reader,
+			       .view = want->view,
+			       .type = want->type,
+			       .id = &want->id,
+			       .copies = copies };
 
 	return find_chunk(&w, &want->hint);
-}
-
-void cr_pin_release(struct cr_pin *pin)
-{
-	if (pin->cached && pin->last)
-		cr_blocks_spend(pin->cached, pin->at.slot);
-	else if (pin->cached && pin->passed)
-		cr_blocks_pass(pin->cached, pin->at.slot);
-	else
-		cr_cached_unpin(pin->cached);
-	*pin = (struct cr_pin){ 0 };
 }
 
 int cr_reader_text(struct cr_reader *reader, const struct cr_view *view,
