@@ -6,29 +6,18 @@
 #include "store/codec/compress.h"
 #include "store/codec/segment_encode.h"
 #include "store/write/packer.h"
-#include "tests/unit/made_repo.h"
+#include "tests/unit/session.h"
 
 #define CACHE (4u << 20)
 
 static struct made_repo made;
 static struct cr_state *own_state;
 
-static struct cr_state *open_state(void)
-{
-	struct cr_state *opened = NULL;
-
-	assert_int_equal(cr_state_open(folder_path(&made.folder, "state").text,
-				       cr_storage_fd(made.repo->storage),
-				       &made.repo->info.id, true, &opened),
-			 0);
-	return opened;
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	made_init(&made);
-	own_state = open_state();
+	own_state = session_state(&made, "state");
 	return 0;
 }
 
@@ -472,7 +461,8 @@ static void a_reader_gets_an_index_that_is_up_to_date(void **state)
 static void a_reader_does_not_wait_for_the_lock(void **state)
 {
 	cr_cleanup(release_packs) struct packs first = { 0 }, second = { 0 };
-	cr_cleanup(cr_state_closep) struct cr_state *other = open_state();
+	cr_cleanup(cr_state_closep) struct cr_state *other =
+		session_state(&made, "state");
 	cr_cleanup(cr_index_closep) struct cr_index *index = NULL;
 
 	(void)state;
