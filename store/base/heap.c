@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HUGE	  (2u << 20)
 #define MAP_FROM  (8 << 20) /* bytes: larger ones are mapped on their own */
 #define KEEP_FREE (64 << 20)
 #define BYTES_MAX (1u << 30)
@@ -28,12 +27,23 @@ void cr_heap_prepare(size_t bytes)
 	(void)mallopt(M_TOP_PAD, pad);
 	probe = malloc(MAP_FROM / 2);
 	free(probe);
-	(void)mallopt(M_TOP_PAD, HUGE);
+	(void)mallopt(M_TOP_PAD, CR_HUGE_PAGE);
 	to = (uintptr_t)sbrk(0);
-	from = (from + HUGE - 1) / HUGE * HUGE;
+	from = (from + CR_HUGE_PAGE - 1) / CR_HUGE_PAGE * CR_HUGE_PAGE;
 	if (to > from)
 		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 #else
 	(void)bytes;
 #endif
+}
+
+void *cr_heap_huge(size_t len)
+{
+	size_t whole = (len + CR_HUGE_PAGE - 1) / CR_HUGE_PAGE * CR_HUGE_PAGE;
+	void *bytes = aligned_alloc(CR_HUGE_PAGE, whole);
+
+	/* Where there are no such pages it stays as it is. */
+	if (bytes)
+		(void)madvise(bytes, whole, MADV_HUGEPAGE);
+	return bytes;
 }

@@ -21,4 +21,12 @@
  */
 void cr_heap_prepare(size_t bytes);
 
+#define CR_HUGE_PAGE (2u << 20) /* bytes: of x86-64 */
+
+/*
+ * @len > 0 bytes on huge pages, where the kernel has some: one fault instead of
+ * hundreds.  The caller's, for free(); NULL without memory.
+ */
+void *cr_heap_huge(size_t len);
+
 #endif

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "store/base/heap.h"
+
 #define GRANULE (64u << 10)
-#define HUGE	(2u << 20) /* where the region begins: a huge page of x86-64 */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define USE_HEAP true
@@ -38,22 +39,24 @@ int cr_pool_new(size_t bytes, struct cr_pool **ret)
 	size_t granules = USE_HEAP ? 0 : granules_of(bytes);
 	struct cr_pool *pool;
 
-	if (granules > (SIZE_MAX - HUGE) / GRANULE)
+	if (granules > (SIZE_MAX - CR_HUGE_PAGE) / GRANULE)
 		return -ENOMEM;
 	pool = calloc(1, sizeof(*pool) + granules * sizeof(pool->run[0]));
 	if (!pool)
 		return -ENOMEM;
 	(void)pthread_mutex_init(&pool->lock, NULL);
 	if (granules > 0) {
-		pool->mapped = granules * GRANULE + HUGE;
+		pool->mapped = granules * GRANULE + CR_HUGE_PAGE;
 		pool->region = mmap(NULL, pool->mapped, PROT_READ | PROT_WRITE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 				    -1, 0);
 	}
 	/* Where address space is short, the heap has to do. */
 	if (granules > 0 && pool->region != MAP_FAILED) {
-		pool->base = pool->region +
-			     (HUGE - (uintptr_t)pool->region % HUGE) % HUGE;
+		pool->base =
+			pool->region + (CR_HUGE_PAGE - (uintptr_t)pool->region %
+							       CR_HUGE_PAGE) %
+					       CR_HUGE_PAGE;
 		pool->granules = granules;
 		(void)madvise(pool->base, granules * GRANULE, MADV_HUGEPAGE);
 		(void)madvise(pool->base, granules * GRANULE, MADV_DONTDUMP);

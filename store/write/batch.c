@@ -2,9 +2,9 @@
 #include "store/write/batch.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 
 #include "store/base/error.h"
+#include "store/base/heap.h"
 
 /* What others wait for comes first. */
 enum task { HASH, STORE, TASKS };
@@ -83,13 +83,11 @@ static struct cr_batch *batch_new(void)
 
 	if (!batch)
 		return NULL;
-	batch->bytes = aligned_alloc(CR_BATCH_LEN, CR_BATCH_LEN);
+	batch->bytes = cr_heap_huge(CR_BATCH_LEN);
 	if (!batch->bytes) {
 		batch_free(batch);
 		return NULL;
 	}
-	/* One fault instead of hundreds; where there are none it stays so. */
-	(void)madvise(batch->bytes, CR_BATCH_LEN, MADV_HUGEPAGE);
 	return batch;
 }
 

@@ -2,10 +2,10 @@
 #include "store/write/content.h"
 
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "store/base/error.h"
+#include "store/base/heap.h"
 #include "store/write/batch.h"
 #include "store/write/content_int.h"
 #include "store/write/holes.h"
@@ -17,21 +17,9 @@
 
 /* Small files wait together until they have so many bytes: caches hold it. */
 #define SMALL_LEN CR_INGESTER_WINDOW_MIN
-#define HUGE_PAGE (2u << 20)
 
 /* File systems have no smaller blocks. */
 #define SECTOR 512u
-
-static uint8_t *new_buffer(size_t len)
-{
-	size_t whole = (len + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-	uint8_t *buffer = aligned_alloc(HUGE_PAGE, whole);
-
-	/* Fewer faults; where there are no such pages it stays as it is. */
-	if (buffer)
-		(void)madvise(buffer, whole, MADV_HUGEPAGE);
-	return buffer;
-}
 
 int cr_ingester_new(struct cr_writer *writer, size_t window,
 		    struct cr_batches *batches, atomic_ullong *read_bytes,
@@ -49,7 +37,7 @@ int cr_ingester_new(struct cr_writer *writer, size_t window,
 	ing->stop = stop;
 	ing->window = cr_max(window, (size_t)SMALL_LEN);
 	ing->touched = SMALL_LEN;
-	ing->buffer = new_buffer(ing->window);
+	ing->buffer = cr_heap_huge(ing->window);
 	ing->samples = malloc(CR_CLASS_SAMPLES * CR_CLASS_SAMPLE_LEN);
 	if (!ing->buffer || !ing->samples)
 		return -ENOMEM;
