@@ -247,39 +247,43 @@ void cr_blocks_note_use(struct cr_blocks *blocks, const struct cr_pack *pack,
 		     shown->brought);
 }
 
-/* Somebody had chunk @slot.  How many nobody had yet. */
-static unsigned int note_had(struct shown_block *shown, uint32_t slot)
+/* Somebody had @n chunks from @slot on.  How many nobody had yet. */
+static unsigned int note_had(struct shown_block *shown, uint32_t slot,
+			     uint32_t n)
 {
-	return atomic_exchange(&shown->slot[slot].had, true)
-		       ? atomic_load(&shown->left)
-		       : atomic_fetch_sub(&shown->left, 1) - 1;
+	unsigned int first = 0;
+
+	for (uint32_t i = slot; i < slot + n; i++)
+		first += !atomic_exchange(&shown->slot[i].had, true);
+	return atomic_fetch_sub(&shown->left, first) - first;
 }
 
-void cr_blocks_spend(struct cr_cached *cached, uint32_t slot)
+void cr_blocks_spend(struct cr_cached *cached, uint32_t slot, uint32_t n)
 {
-	if (note_had(cr_cached_value(cached), slot) == 0)
+	if (note_had(cr_cached_value(cached), slot, n) == 0)
 		cr_cached_spend(cached);
 	else
 		cr_cached_unpin(cached);
 }
 
 /*
- * What changed since is elsewhere: the very last may not be wanted.  A block of
- * a large file may hold parts of it in any order: after one of them the others
- * are still to come.
+ * Whether who had the chunks before @end is through with a block of @chunks, of
+ * which nobody had @left.  What changed since is elsewhere: the very last may
+ * not be wanted.  A block of a large file may hold parts of it in any order:
+ * after one of them the others are still to come.
  */
-static bool is_passed(struct shown_block *shown, uint32_t slot)
+static bool is_passed(uint32_t chunks, uint32_t end, unsigned int left)
 {
-	const uint32_t chunks = shown->block->table.chunks;
-	const unsigned int left = note_had(shown, slot);
-
-	return slot + 1 + chunks / PASSED_OF >= chunks &&
+	return end + chunks / PASSED_OF >= chunks &&
 	       left <= chunks / PASSED_LEFT;
 }
 
-void cr_blocks_pass(struct cr_cached *cached, uint32_t slot)
+void cr_blocks_pass(struct cr_cached *cached, uint32_t slot, uint32_t n)
 {
-	if (is_passed(cr_cached_value(cached), slot))
+	struct shown_block *shown = cr_cached_value(cached);
+	const unsigned int left = note_had(shown, slot, n);
+
+	if (is_passed(shown->block->table.chunks, slot + n, left))
 		cr_cached_pass(cached);
 	else
 		cr_cached_unpin(cached);

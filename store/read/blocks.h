@@ -57,15 +57,15 @@ void cr_blocks_note_use(struct cr_blocks *blocks, const struct cr_pack *pack,
 			uint32_t block, const struct cr_cached *cached);
 
 /*
- * Unpin it, the chunk in @slot being wanted for the last time: the block goes
- * when all of them were.
+ * Unpin it, @n chunks from @slot on being wanted for the last time: the block
+ * goes when all of them were.
  */
-void cr_blocks_spend(struct cr_cached *cached, uint32_t slot);
+void cr_blocks_spend(struct cr_cached *cached, uint32_t slot, uint32_t n);
 /*
- * Unpin it, the chunk in @slot being one that somebody had the whole of who
- * reads on: with one of the last he is through with the block.
+ * Unpin it, @n chunks from @slot on being some that somebody had the whole of
+ * who reads on: with one of the last he is through with the block.
  */
-void cr_blocks_pass(struct cr_cached *cached, uint32_t slot);
+void cr_blocks_pass(struct cr_cached *cached, uint32_t slot, uint32_t n);
 
 struct cr_blocks_stats {
 	struct cr_cache_stats cache;

@@ -14,7 +14,7 @@
  */
 #define SHARD_BYTES (32u << 20)
 #define BUCKETS	    1024 /* a shard; a power of two */
-#define PASSED	    8	 /* one part in so many is for what was passed */
+#define PASSED_PART 8	 /* one in so many is for what was passed */
 
 enum state { LOADING, READY, FAILED };
 
@@ -141,8 +141,9 @@ static struct cr_cached *surplus(const struct shard *shard)
 	const struct list *passed = &shard->list[true];
 	bool over = shard->bytes > shard->limit;
 
-	if (passed->oldest && (over || (passed->bytes > shard->limit / PASSED &&
-					passed->oldest != passed->newest)))
+	if (passed->oldest &&
+	    (over || (passed->bytes > shard->limit / PASSED_PART &&
+		      passed->oldest != passed->newest)))
 		return passed->oldest;
 	return over ? kept->oldest : NULL;
 }
@@ -224,14 +225,16 @@ static struct cr_cached *drop_pin(struct shard *shard, struct cr_cached *cached)
 	return evict(shard);
 }
 
-static void unpin(struct cr_cached *cached, bool spent, bool passed)
+enum use { KEPT, PASSED, SPENT };
+
+static void unpin(struct cr_cached *cached, enum use use)
 {
 	struct shard *shard = cached->shard;
 	struct cr_cached *gone;
 
 	(void)pthread_mutex_lock(&shard->lock);
-	cached->spent |= spent;
-	cached->passed |= passed;
+	cached->spent |= use == SPENT;
+	cached->passed |= use == PASSED;
 	gone = drop_pin(shard, cached);
 	(void)pthread_mutex_unlock(&shard->lock);
 	free_evicted(gone, shard->ops);
@@ -240,17 +243,17 @@ static void unpin(struct cr_cached *cached, bool spent, bool passed)
 void cr_cached_unpin(struct cr_cached *cached)
 {
 	if (cached)
-		unpin(cached, false, false);
+		unpin(cached, KEPT);
 }
 
 void cr_cached_pass(struct cr_cached *cached)
 {
-	unpin(cached, false, true);
+	unpin(cached, PASSED);
 }
 
 void cr_cached_spend(struct cr_cached *cached)
 {
-	unpin(cached, true, false);
+	unpin(cached, SPENT);
 }
 
 /* Load what this thread entered as LOADING, and wake who waits for it. */

@@ -260,35 +260,56 @@ static int get_chunk(const struct walk *walk, const struct cr_id *id,
 				   ret);
 }
 
-/* Add the @len bytes from @skip of a data run. */
-static int add_data(struct walk *walk, const struct cr_list_item *run,
-		    uint64_t skip, size_t len)
+/* Inline bytes are of many files. */
+static enum cr_pin_use use_of(const struct cr_file *file, bool whole)
 {
+	if (whole && file->once && file->ref.content != CR_CONTENT_INLINE)
+		return CR_PIN_SPENT;
+	return whole && has_runs(file) ? CR_PIN_PASSED : CR_PIN_KEPT;
+}
+
+/* Decode what is needed of @run[0] and the @more after it.  How many it was. */
+static int fetch_data(struct walk *walk, const struct cr_list_item *run,
+		      uint32_t more)
+{
+	const struct cr_file *file = walk->file;
+	int r = cr_reader_fetch_after(file->reader, &file->view, &run->id,
+				      &walk->at);
+
+	if (r < 0)
+		return r;
+	return 1 + (int)cr_reader_skip_after(file->reader, run + 1, more,
+					     &walk->at);
+}
+
+/*
+ * Add the @len bytes from @skip of a data run, and of the @more after it what
+ * lies behind it.  How many runs it was.
+ */
+static int add_data(struct walk *walk, const struct cr_list_item *run,
+		    uint64_t skip, size_t len, uint32_t more)
+{
+	cr_cleanup(cr_pin_release) struct cr_pin pin = { 0 };
 	const struct cr_file *file = walk->file;
 	bool in_inline = file->ref.content == CR_CONTENT_INLINE;
 	uint64_t at = skip + (in_inline ? file->ref.inline_at : 0);
-	struct cr_pin pin;
-	int r;
+	int r = get_chunk(walk, &run->id, &pin);
 
-	if (!walk->span)
-		return cr_reader_fetch_after(file->reader, &file->view,
-					     &run->id, &walk->at);
-	r = get_chunk(walk, &run->id, &pin);
 	if (r < 0)
 		return r;
-	walk->at = pin.at;
-	/* Inline bytes are of many files. */
-	pin.last = file->once && !in_inline && skip + len == run->len;
-	pin.passed = has_runs(file) && skip + len == run->len;
 	if (in_inline ? pin.bytes.len < at + len : pin.bytes.len != run->len)
-		r = cr_fail(CR_ECORRUPT,
-			    "chunk of %zu bytes where %" PRIu64 " are named",
-			    pin.bytes.len, run->len);
-	else
-		r = span_add(walk->span, (const uint8_t *)pin.bytes.bytes + at,
-			     len, &pin);
-	cr_pin_release(&pin);
-	return r;
+		return cr_fail(CR_ECORRUPT,
+			       "chunk of %zu bytes where %" PRIu64 " are named",
+			       pin.bytes.len, run->len);
+	pin.use = use_of(file, skip + len == run->len);
+	if (cr_reader_go_on(file->reader, &file->view, run + 1, more, &pin) > 0)
+		len = pin.bytes.len - (size_t)skip;
+	more = pin.more;
+	walk->at = pin.at;
+	walk->at.slot += more;
+	r = span_add(walk->span, (const uint8_t *)pin.bytes.bytes + at, len,
+		     &pin);
+	return r < 0 ? r : 1 + (int)more;
 }
 
 static int add_hole(size_t len, struct cr_span *span)
@@ -305,30 +326,44 @@ static int add_hole(size_t len, struct cr_span *span)
 	return 0;
 }
 
+/* Add [at, end) of @run[0], and what is easily had of the @more after it. */
+static int add_run(struct walk *walk, const struct cr_list_item *run,
+		   uint64_t at, uint64_t end, uint32_t more)
+{
+	uint64_t skip = at - run->offset;
+	size_t len = (size_t)cr_min(run->len - skip, end - at);
+	int r;
+
+	if (!run->hole)
+		return walk->span ? add_data(walk, run, skip, len, more)
+				  : fetch_data(walk, run, more);
+	r = walk->span ? add_hole(len, walk->span) : 0;
+	return r < 0 ? r : 1;
+}
+
 /* Add what the runs give of [offset, offset + len).  Returns how much. */
 static int64_t add_runs(struct walk *walk, const struct runs *runs,
 			uint64_t offset, size_t len)
 {
-	uint64_t at = offset - runs->start;
-	uint32_t i = item_at(runs->item, runs->items, at);
-	size_t left = len;
+	const uint64_t begin = offset - runs->start;
+	const struct cr_list_item *final = &runs->item[runs->items - 1];
+	const uint64_t end = cr_min(begin + len, final->offset + final->len);
+	const uint32_t last = item_at(runs->item, runs->items, end - 1);
+	uint32_t i = item_at(runs->item, runs->items, begin);
+	uint64_t at = begin;
 
-	for (; i < runs->items && left > 0; i++) {
-		const struct cr_list_item *run = &runs->item[i];
-		uint64_t skip = at - run->offset;
-		size_t part = (size_t)cr_min(run->len - skip, (uint64_t)left);
-		int r = 0;
+	while (at < end) {
+		/* Those that are wanted whole: the last one may not be. */
+		uint32_t more = i < last ? last - i - 1 : 0;
+		int r = add_run(walk, &runs->item[i], at, end, more);
 
-		if (!run->hole)
-			r = add_data(walk, run, skip, part);
-		else if (walk->span)
-			r = add_hole(part, walk->span);
 		if (r < 0)
 			return r;
-		at += part;
-		left -= part;
+		i += (uint32_t)r;
+		at = cr_min(runs->item[i - 1].offset + runs->item[i - 1].len,
+			    end);
 	}
-	return (int64_t)(len - left);
+	return (int64_t)(end - begin);
 }
 
 static int walk_runs(struct walk *walk, uint64_t offset, size_t len)

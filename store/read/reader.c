@@ -103,6 +103,11 @@ const struct cr_repo *cr_reader_repo(const struct cr_reader *reader)
 	return reader->repo;
 }
 
+struct cr_packs *cr_reader_packs(struct cr_reader *reader)
+{
+	return reader->packs;
+}
+
 void cr_reader_expect_packs(struct cr_reader *reader)
 {
 	cr_unindexed_outdate(reader->unindexed);
@@ -152,10 +157,9 @@ static bool must_hash(const struct cr_wanted *w, const struct cr_pack *pack)
 			      &w->reader->repo->keys->roster.key[0].id));
 }
 
-/* Split and hash chunk @place of the pinned block. */
-static int check_chunk(struct cr_wanted *w, const struct cr_pack *pack,
-		       const struct cr_place *place, struct cr_cached *block,
-		       struct cr_piece *hashed, struct cr_piece *tail)
+int cr_wanted_check(struct cr_wanted *w, const struct cr_pack *pack,
+		    const struct cr_place *place, struct cr_cached *block,
+		    struct cr_piece *hashed, struct cr_piece *tail)
 {
 	struct cr_piece chunk = cr_blocks_chunk(block, place->slot);
 	char name[CR_PACK_NAME_LEN];
@@ -207,7 +211,7 @@ static int take_chunk(struct cr_wanted *w, const struct cr_pack *pack,
 		return r;
 	if (kind_of(w->type) == CR_PACK_DATA)
 		cr_blocks_note_use(blocks, pack, place->block, cached);
-	r = check_chunk(w, pack, place, cached, &hashed, &tail);
+	r = cr_wanted_check(w, pack, place, cached, &hashed, &tail);
 	if (r < 0)
 		return r;
 	if (w->tail)

@@ -17,6 +17,7 @@
 #include "store/disk/repo.h"
 #include "store/read/blocks.h"
 
+struct cr_list_item;
 struct cr_reader;
 struct cr_snapshot;
 
@@ -34,12 +35,18 @@ cr_must_check int cr_view_init(const struct cr_repo *repo,
 			       const struct cr_snapshot *snapshot,
 			       struct cr_view *ret);
 
+enum cr_pin_use {
+	CR_PIN_KEPT,   /* somebody may want these bytes again */
+	CR_PIN_PASSED, /* somebody had them all, and reads on */
+	CR_PIN_SPENT,  /* nobody will want them again */
+};
+
 /* Chunk bytes that stay where they are until the pin is released. */
 struct cr_pin {
 	struct cr_piece bytes;
-	bool last;	   /* set by who will not want these bytes again */
-	bool passed;	   /* set by who had them all, and reads on */
-	struct cr_hint at; /* where it lies */
+	enum cr_pin_use use; /* set by who has it */
+	struct cr_hint at;   /* where the first chunk lies */
+	uint32_t more;	     /* chunks behind that one whose bytes it has too */
 	/* The reader's own. */
 	struct cr_cached *cached;
 };
@@ -96,6 +103,15 @@ cr_must_check int cr_reader_get_after(struct cr_reader *reader,
 				      struct cr_pin *ret);
 
 /*
+ * Let @pin, of such a chunk, go on with those that come after it in the file,
+ * @item[0..@n), as far as they lie behind it in its block and are what they
+ * should be.  How many; for the next, ask with cr_reader_get_after().
+ */
+uint32_t cr_reader_go_on(struct cr_reader *reader, const struct cr_view *view,
+			 const struct cr_list_item *item, uint32_t n,
+			 struct cr_pin *pin);
+
+/*
  * Decode the block of such a chunk for somebody who will ask for it, unless it
  * is decoded or another thread is about it: nobody waits for that here.  *@at,
  * where the chunk before it lies, becomes where this one does.
@@ -104,6 +120,14 @@ cr_must_check int cr_reader_fetch_after(struct cr_reader *reader,
 					const struct cr_view *view,
 					const struct cr_id *id,
 					struct cr_hint *at);
+
+/*
+ * How many of @item[0..@n) need no fetching, as they lie behind the chunk at
+ * *@at in its block.  *@at becomes where the last of them lies.
+ */
+uint32_t cr_reader_skip_after(struct cr_reader *reader,
+			      const struct cr_list_item *item, uint32_t n,
+			      struct cr_hint *at);
 
 /* As cr_blocks_on_use(), of blocks of data.  Set it before others read. */
 void cr_reader_on_use(struct cr_reader *reader, cr_blocks_used *used,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Chunks of a file in its order: what was stored together lies together. */
+#include "store/codec/list.h"
+#include "store/read/packs.h"
 #include "store/read/reader_int.h"
 
 int cr_reader_get_after(struct cr_reader *reader, const struct cr_view *view,
@@ -34,12 +36,73 @@ int cr_reader_fetch_after(struct cr_reader *reader, const struct cr_view *view,
 	return r;
 }
 
+/* ---- Behind a chunk, in its block ---- */
+
+static bool is_behind(const struct cr_pack *pack, const struct cr_list_item *it,
+		      const struct cr_place *place)
+{
+	return !it->hole && cr_pack_holds(pack, place, &it->id, CR_CHUNK_DATA);
+}
+
+uint32_t cr_reader_go_on(struct cr_reader *reader, const struct cr_view *view,
+			 const struct cr_list_item *item, uint32_t n,
+			 struct cr_pin *pin)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *table = NULL;
+	struct cr_place place = { pin->at.block, pin->at.slot + pin->more };
+	struct cr_wanted w = { .reader = reader,
+			       .view = view,
+			       .type = CR_CHUNK_DATA };
+	struct cr_piece bytes, none;
+	const struct cr_pack *pack;
+	uint32_t i;
+
+	if (n == 0 || cr_packs_get(cr_reader_packs(reader), CR_PACK_DATA,
+				   &pin->at.pack, &table) < 0)
+		return 0;
+	pack = cr_packs_pack(table);
+	for (i = 0; i < n; i++) {
+		place.slot++;
+		w.id = &item[i].id;
+		if (!is_behind(pack, &item[i], &place) ||
+		    cr_wanted_check(&w, pack, &place, pin->cached, &bytes,
+				    &none) < 0 ||
+		    bytes.len != item[i].len)
+			break;
+		pin->bytes.len += bytes.len;
+	}
+	pin->more += i;
+	return i;
+}
+
+uint32_t cr_reader_skip_after(struct cr_reader *reader,
+			      const struct cr_list_item *item, uint32_t n,
+			      struct cr_hint *at)
+{
+	cr_cleanup(cr_cached_unpinp) struct cr_cached *table = NULL;
+	struct cr_place place = { at->block, at->slot };
+	uint32_t i;
+
+	if (n == 0 || cr_packs_get(cr_reader_packs(reader), CR_PACK_DATA,
+				   &at->pack, &table) < 0)
+		return 0;
+	for (i = 0; i < n; i++) {
+		place.slot++;
+		if (!is_behind(cr_packs_pack(table), &item[i], &place))
+			break;
+		at->slot = place.slot;
+	}
+	return i;
+}
+
 void cr_pin_release(struct cr_pin *pin)
 {
-	if (pin->cached && pin->last)
-		cr_blocks_spend(pin->cached, pin->at.slot);
-	else if (pin->cached && pin->passed)
-		cr_blocks_pass(pin->cached, pin->at.slot);
+	const uint32_t chunks = 1 + pin->more;
+
+	if (pin->cached && pin->use == CR_PIN_SPENT)
+		cr_blocks_spend(pin->cached, pin->at.slot, chunks);
+	else if (pin->cached && pin->use == CR_PIN_PASSED)
+		cr_blocks_pass(pin->cached, pin->at.slot, chunks);
 	else
 		cr_cached_unpin(pin->cached);
 	*pin = (struct cr_pin){ 0 };

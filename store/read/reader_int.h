@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * reader_int.h - what the parts of the reader share: how a chunk is found
- * (reader.c), and how the next one of a file is (reader_after.c).
+ * reader_int.h - what the parts of the reader share: how a chunk is found and
+ * checked (reader.c), and how the next ones of a file are (reader_after.c).
  */
 #ifndef STORE_READ_READER_INT_H
 #define STORE_READ_READER_INT_H
@@ -32,5 +32,19 @@ struct cr_wanted {
  */
 cr_must_check int cr_wanted_find_after(struct cr_wanted *w,
 				       const struct cr_hint *before);
+
+/*
+ * Split the chunk at @place of the pinned block into what is hashed and its
+ * tail, and see that it is the one that is wanted.
+ */
+cr_must_check int cr_wanted_check(struct cr_wanted *w,
+				  const struct cr_pack *pack,
+				  const struct cr_place *place,
+				  struct cr_cached *block,
+				  struct cr_piece *hashed,
+				  struct cr_piece *tail);
+
+/* The tables of its packs. */
+struct cr_packs *cr_reader_packs(struct cr_reader *reader);
 
 #endif

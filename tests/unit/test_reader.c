@@ -6,14 +6,8 @@
 #include <pthread.h>
 
 #include "store/base/error.h"
-#include "store/codec/compress.h"
-#include "store/write/packer.h"
 #include "tests/unit/bytes.h"
-#include "tests/unit/random.h"
-#include "tests/unit/session.h"
-
-#define CHUNKS 12
-#define LEN    5000
+#include "tests/unit/chunks.h"
 
 static struct made_repo made;
 static struct session ses;
@@ -35,74 +29,6 @@ static int teardown(void **state)
 	session_end(&ses);
 	made_release(&made);
 	return 0;
-}
-
-/* ---- Packs of twelve chunks -------------------------------------------------
- */
-
-struct chunk {
-	uint8_t bytes[LEN];
-};
-
-static struct chunk chunk_of(uint32_t n)
-{
-	struct unit_random rnd = { n };
-	struct chunk chunk;
-
-	unit_fill(&rnd, &chunk, sizeof(chunk));
-	return chunk;
-}
-
-static struct cr_id id_of(const struct cr_repo *repo, uint32_t n)
-{
-	const struct cr_domain_keys *domain = cr_keyring_domain_keys(
-		repo->keys->ring, cr_keyring_domain(repo->keys->ring));
-	struct chunk chunk = chunk_of(n);
-
-	return cr_chunk_id(&domain->id_key, CR_CHUNK_DATA, &chunk,
-			   sizeof(chunk));
-}
-
-static struct cr_uid last_pack;
-
-static int packed(void *arg, const struct cr_packed *p)
-{
-	(void)arg;
-	last_pack = p->header->pack;
-	return 0;
-}
-
-/*
- * Publish chunks 0 to 11 as the key of @repo.  With @liar, chunk 0 has the
- * bytes of another, under its own name.
- */
-static struct cr_uid publish(const struct cr_repo *repo, bool liar)
-{
-	struct cr_packer_options options = { .repo = repo,
-					     .storage = made.w,
-					     .kind = CR_PACK_DATA,
-					     .target = CR_PACK_DATA_TARGET,
-					     .packed = packed };
-	cr_cleanup(cr_open_block_release) struct cr_open_block block = { 0 };
-	struct cr_compressor *comp = NULL;
-	struct cr_packer *packer = NULL;
-
-	session_ok(cr_compressor_new(1, &comp));
-	session_ok(cr_packer_new(&options, &packer));
-	for (uint32_t n = 0; n < CHUNKS; n++) {
-		struct chunk chunk = chunk_of(liar && n == 0 ? 99 : n);
-		struct cr_id id = id_of(repo, n);
-
-		session_ok(
-			cr_open_block_add(&block, CR_CHUNK_DATA, &id,
-					  (struct cr_piece)CR_PIECE(&chunk)));
-		if (n % 4 == 3) /* three blocks */
-			session_ok(cr_packer_put(packer, &block, comp));
-	}
-	session_ok(cr_packer_finish(packer));
-	cr_packer_free(packer);
-	cr_compressor_free(comp);
-	return last_pack;
 }
 
 static void sync_index(void)
@@ -150,7 +76,7 @@ static int get(uint32_t n, const struct cr_hint *hint)
 
 static void a_hint_is_followed_and_a_stale_one_forgiven(void **state)
 {
-	struct cr_uid pack = publish(made.repo, false);
+	struct cr_uid pack = publish(&made, made.repo, false);
 	struct cr_hint cases[] = {
 		{ pack, 1, 1 },	 /* chunk 5 */
 		{ pack, 1, 2 },	 /* another chunk */
@@ -169,7 +95,7 @@ static void a_hint_is_followed_and_a_stale_one_forgiven(void **state)
 static void without_an_index_packs_are_searched(void **state)
 {
 	(void)state;
-	(void)publish(made.repo, false);
+	(void)publish(&made, made.repo, false);
 	looker_init(made.repo, NULL, &look);
 	for (uint32_t n = 0; n < CHUNKS; n++)
 		assert_int_equal(get(n, NULL), 0);
@@ -193,7 +119,8 @@ static struct cr_index *come(void *arg)
 static void an_index_that_comes_is_asked_for_where_it_is_needed(void **state)
 {
 	struct coming coming = { .from = 1 };
-	const struct cr_hint hint = { .pack = publish(made.repo, false) };
+	const struct cr_hint hint = { .pack = publish(&made, made.repo,
+						      false) };
 	struct cr_reader_stats stats;
 
 	(void)state;
@@ -215,7 +142,7 @@ static void an_index_may_come_while_packs_are_searched(void **state)
 	struct coming coming = { .from = 1 };
 
 	(void)state;
-	(void)publish(made.repo, false);
+	(void)publish(&made, made.repo, false);
 	sync_index();
 	coming.index = ses.index;
 	looker_init(made.repo, NULL, &look);
@@ -258,7 +185,7 @@ static void lie(const struct cr_uid *of, const struct cr_uid *about,
 
 static void a_lying_index_gives_no_wrong_bytes(void **state)
 {
-	struct cr_uid pack = publish(made.repo, false);
+	struct cr_uid pack = publish(&made, made.repo, false);
 
 	(void)state;
 	sync_index();
@@ -277,10 +204,10 @@ static void an_index_that_names_the_wrong_pack_is_not_the_end(void **state)
 	uint32_t number;
 
 	(void)state;
-	pack = publish(made.repo, false);
+	pack = publish(&made, made.repo, false);
 	cred = made_add_put(&made, "web", &key);
 	other = made_open(&made, &cred);
-	wrong = publish(other, false);
+	wrong = publish(&made, other, false);
 	sync_index();
 	lie(&pack, &wrong, 0);
 	/* And the true rows are lost. */
@@ -304,8 +231,8 @@ static void an_index_that_names_the_wrong_pack_is_not_the_end(void **state)
 
 static void a_damaged_copy_is_passed_over(void **state)
 {
-	struct cr_uid first = publish(made.repo, false);
-	struct cr_uid second = publish(made.repo, false);
+	struct cr_uid first = publish(&made, made.repo, false);
+	struct cr_uid second = publish(&made, made.repo, false);
 
 	(void)state;
 	sync_index();
@@ -325,11 +252,11 @@ static void a_damaged_copy_is_passed_over(void **state)
 
 static void a_pack_that_is_gone_is_passed_over(void **state)
 {
-	struct cr_uid first = publish(made.repo, false);
+	struct cr_uid first = publish(&made, made.repo, false);
 	char name[CR_PACK_NAME_LEN], path[CR_PACK_NAME_LEN + 8];
 
 	(void)state;
-	(void)publish(made.repo, false);
+	(void)publish(&made, made.repo, false);
 	sync_index();
 	cr_pack_name(CR_PACK_DATA, &first, name);
 	(void)snprintf(path, sizeof(path), "repo/%s", name);
@@ -344,19 +271,6 @@ static void a_pack_that_is_gone_is_passed_over(void **state)
 
 /* A put key that shares the owner's domain, so that names of chunks are equal.
  */
-static struct cr_credentials add_sharer(struct cr_uid *key)
-{
-	const char *source = "web";
-	struct cr_key_request request = { .role = CR_ROLE_PUT,
-					  .label = "web",
-					  .source = &source,
-					  .sources = 1,
-					  .share = cr_keyring_id(
-						  made.repo->keys->ring) };
-
-	return made_add(&made, &request, key);
-}
-
 static void bytes_another_writer_signed_are_hashed(void **state)
 {
 	struct cr_credentials cred;
@@ -364,22 +278,23 @@ static void bytes_another_writer_signed_are_hashed(void **state)
 	struct cr_uid key;
 
 	(void)state;
-	cred = add_sharer(&key);
+	cred = add_sharer(&made, &key);
 	other = made_open(&made, &cred);
-	(void)publish(other, true);
+	(void)publish(&made, other, true);
 	looker_init(made.repo, NULL, &look);
-	/* The view is the owner's: chunk 0 is refused, the others are true. */
+	/* The view is the owner's: chunk 1 is refused, the others are true. */
 	for (int twice = 0; twice < 2; twice++) {
-		assert_int_equal(get(0, NULL), -CR_ECORRUPT);
-		unit_assert_said("block 0 slot 0 is not");
-		for (uint32_t n = 1; n < CHUNKS; n++)
-			assert_int_equal(get(n, NULL), 0);
+		assert_int_equal(get(1, NULL), -CR_ECORRUPT);
+		unit_assert_said("block 0 slot 1 is not");
+		for (uint32_t n = 0; n < CHUNKS; n++)
+			assert_int_equal(get(n, NULL),
+					 n == 1 ? -CR_ECORRUPT : 0);
 	}
 	/* A true copy beside it is found. */
-	(void)publish(made.repo, false);
+	(void)publish(&made, made.repo, false);
 	looker_release(&look);
 	looker_init(made.repo, NULL, &look);
-	assert_int_equal(get(0, NULL), 0);
+	assert_int_equal(get(1, NULL), 0);
 	cr_repo_close(other);
 	cr_secret_release(&cred.key_file);
 }
@@ -391,9 +306,9 @@ static void packs_of_a_revoked_writer_do_not_count(void **state)
 	struct cr_uid key;
 
 	(void)state;
-	cred = add_sharer(&key);
+	cred = add_sharer(&made, &key);
 	other = made_open(&made, &cred);
-	(void)publish(other, false);
+	(void)publish(&made, other, false);
 	looker_init(made.repo, NULL, &look);
 	assert_int_equal(get(3, NULL), 0);
 	looker_release(&look);
@@ -420,7 +335,7 @@ static void take(uint32_t n, bool last)
 			 0);
 	assert_int_equal(pin.bytes.len, sizeof(want));
 	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
-	pin.last = last;
+	pin.use = last ? CR_PIN_SPENT : CR_PIN_KEPT;
 	cr_pin_release(&pin);
 }
 
@@ -432,7 +347,7 @@ static void pass(uint32_t n)
 
 	session_ok(cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA, &id,
 				 NULL, &pin, NULL));
-	pin.passed = true;
+	pin.use = CR_PIN_PASSED;
 	cr_pin_release(&pin);
 }
 
@@ -443,7 +358,7 @@ static void pass(uint32_t n)
 static void a_block_of_which_much_is_left_is_not_passed(void **state)
 {
 	(void)state;
-	(void)publish(made.repo, false);
+	(void)publish(&made, made.repo, false);
 	sync_index();
 	looker_init(made.repo, ses.index, &look);
 	cr_reader_free(look.reader);
@@ -470,7 +385,7 @@ static void a_block_goes_when_all_of_it_was_wanted_for_the_last_time(
 	void **state)
 {
 	(void)state;
-	(void)publish(made.repo, false);
+	(void)publish(&made, made.repo, false);
 	sync_index();
 	looker_init(made.repo, ses.index, &look);
 	for (uint32_t n = 0; n < 3; n++)
@@ -517,7 +432,7 @@ static void threads_share_a_reader_and_decode_each_block_once(void **state)
 	uint64_t seed[THREADS];
 
 	(void)state;
-	(void)publish(made.repo, false);
+	(void)publish(&made, made.repo, false);
 	sync_index();
 	looker_init(made.repo, ses.index, &look);
 	for (int i = 0; i < THREADS; i++) {
@@ -559,7 +474,7 @@ static void a_block_that_was_brought_is_decoded_once(void **state)
 	struct cr_uid pack;
 
 	(void)state;
-	pack = publish(made.repo, false);
+	pack = publish(&made, made.repo, false);
 	sync_index();
 	looker_init(made.repo, ses.index, &look);
 	cr_reader_on_use(look.reader, note_use, &uses);
@@ -586,7 +501,7 @@ static void what_cannot_be_brought_says_why(void **state)
 	struct cr_uid pack, none = { { 7 } };
 
 	(void)state;
-	pack = publish(made.repo, false);
+	pack = publish(&made, made.repo, false);
 	sync_index();
 	looker_init(made.repo, ses.index, &look);
 	assert_int_equal(cr_reader_bring(look.reader, &pack, 3), -CR_EMISSING);
@@ -598,70 +513,6 @@ static void what_cannot_be_brought_says_why(void **state)
 	/* The others are not the worse for it. */
 	assert_int_equal(cr_reader_bring(look.reader, &pack, 1), 1);
 	session_ok(get(4, NULL));
-}
-
-/* Take chunk @n, of which the one before it lies at *@at. */
-static void take_after(uint32_t n, struct cr_hint *at)
-{
-	struct cr_id id = id_of(made.repo, n);
-	struct chunk want = chunk_of(n);
-	struct cr_pin pin;
-
-	session_ok(cr_reader_get_after(look.reader, &look.view, &id, at, &pin));
-	assert_int_equal(pin.bytes.len, sizeof(want));
-	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
-	*at = pin.at;
-	cr_pin_release(&pin);
-}
-
-static void what_lies_in_order_is_searched_once_a_block(void **state)
-{
-	struct cr_hint at = { 0 };
-
-	(void)state;
-	(void)publish(made.repo, false);
-	sync_index();
-	looker_init(made.repo, ses.index, &look);
-	for (uint32_t n = 0; n < CHUNKS; n++) {
-		take_after(n, &at);
-		assert_int_equal(at.block, n / 4);
-		assert_int_equal(at.slot, n % 4);
-	}
-	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
-	assert_in_range(looker_stats(&look).index_lookups, 1, 3);
-	/* Out of order, or after what was never there. */
-	take_after(2, &at);
-	at = (struct cr_hint){ .pack = { { 7 } }, .slot = UINT32_MAX };
-	take_after(9, &at);
-	at.block = at.slot = UINT32_MAX;
-	take_after(5, &at);
-	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
-}
-
-static void what_is_fetched_is_decoded_once(void **state)
-{
-	struct cr_hint at = { 0 };
-	struct cr_id id;
-
-	(void)state;
-	(void)publish(made.repo, false);
-	sync_index();
-	looker_init(made.repo, ses.index, &look);
-	for (uint32_t n = 0; n < CHUNKS; n++) {
-		id = id_of(made.repo, n);
-		session_ok(cr_reader_fetch_after(look.reader, &look.view, &id,
-						 &at));
-		assert_int_equal(at.block, n / 4);
-		assert_int_equal(at.slot, n % 4);
-	}
-	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
-	for (uint32_t n = 0; n < CHUNKS; n++)
-		session_ok(get(n, NULL));
-	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
-	id = id_of(made.repo, 1000);
-	assert_int_equal(
-		cr_reader_fetch_after(look.reader, &look.view, &id, &at),
-		-CR_EMISSING);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -682,8 +533,6 @@ int main(void)
 		TEST(packs_of_a_revoked_writer_do_not_count),
 		TEST(a_block_that_was_brought_is_decoded_once),
 		TEST(what_cannot_be_brought_says_why),
-		TEST(what_lies_in_order_is_searched_once_a_block),
-		TEST(what_is_fetched_is_decoded_once),
 		TEST(a_block_of_which_much_is_left_is_not_passed),
 		TEST(a_block_goes_when_all_of_it_was_wanted_for_the_last_time),
 		TEST(threads_share_a_reader_and_decode_each_block_once),
