@@ -3,10 +3,15 @@
 
 No program is run and nothing is timed; the samples are made up.
 """
+import importlib.machinery
+import importlib.util
 import pathlib
+import tempfile
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 
+import measure
 import plot
 import report
 import results
@@ -217,6 +222,32 @@ class Plans(unittest.TestCase):
         self.assertFalse(plan.again(5, 10))
         # A third would end after 601 seconds.
         self.assertFalse(plan.again(2, 401))
+
+
+class Cases(unittest.TestCase):
+
+    def test_what_a_case_runs_is_settled_before_and_said_after(self):
+        loader = importlib.machinery.SourceFileLoader(
+            'scale', str(pathlib.Path(__file__).parent / 'scale'))
+        scale = importlib.util.module_from_spec(
+            importlib.util.spec_from_loader('scale', loader))
+        loader.exec_module(scale)
+        done = Sample(1.0, 2.0, memory=3 * MIB)
+        # With the signatures of what they stand for.
+        with tempfile.TemporaryDirectory() as folder, \
+                unittest.mock.patch.object(measure, 'settle',
+                                           autospec=True) as settle, \
+                unittest.mock.patch.object(measure, 'command', autospec=True,
+                                           return_value=done), \
+                unittest.mock.patch('builtins.print') as said:
+            tools.Caprock.build = pathlib.Path(folder)
+            case = scale.Scale('made', pathlib.Path(folder) / 'made', 0.5)
+            self.assertEqual(case.count(100), 50)
+            self.assertIs(case.run('it', ['true']), done)
+            settle.assert_called_once_with(case.filler)
+            said.assert_called_once_with(
+                'made: it: 1.0 s, CPU 2.0 s, peak 3 MiB', flush=True)
+            case.close()
 
 
 if __name__ == '__main__':
