@@ -38,10 +38,27 @@ int cr_reader_fetch_after(struct cr_reader *reader, const struct cr_view *view,
 
 /* ---- Behind a chunk, in its block ---- */
 
-static bool is_behind(const struct cr_pack *pack, const struct cr_list_item *it,
-		      const struct cr_place *place)
+/*
+ * How many of @item[0..@n) lie behind the chunk at @at in its block, one after
+ * the other.  If any do, *@table is their pack's, pinned.
+ */
+static uint32_t count_behind(struct cr_reader *reader, const struct cr_hint *at,
+			     const struct cr_list_item *item, uint32_t n,
+			     struct cr_cached **table)
 {
-	return !it->hole && cr_pack_holds(pack, place, &it->id, CR_CHUNK_DATA);
+	struct cr_place place = { at->block, at->slot };
+	uint32_t i;
+
+	if (n == 0 || cr_packs_get(cr_reader_packs(reader), CR_PACK_DATA,
+				   &at->pack, table) < 0)
+		return 0;
+	for (i = 0; i < n && !item[i].hole; i++) {
+		place.slot++;
+		if (!cr_pack_holds(cr_packs_pack(*table), &place, &item[i].id,
+				   CR_CHUNK_DATA))
+			break;
+	}
+	return i;
 }
 
 uint32_t cr_reader_go_on(struct cr_reader *reader, const struct cr_view *view,
@@ -49,24 +66,21 @@ uint32_t cr_reader_go_on(struct cr_reader *reader, const struct cr_view *view,
 			 struct cr_pin *pin)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *table = NULL;
-	struct cr_place place = { pin->at.block, pin->at.slot + pin->more };
+	struct cr_hint at = pin->at;
+	struct cr_place place = { at.block, at.slot + pin->more };
 	struct cr_wanted w = { .reader = reader,
 			       .view = view,
 			       .type = CR_CHUNK_DATA };
 	struct cr_piece bytes, none;
-	const struct cr_pack *pack;
 	uint32_t i;
 
-	if (n == 0 || cr_packs_get(cr_reader_packs(reader), CR_PACK_DATA,
-				   &pin->at.pack, &table) < 0)
-		return 0;
-	pack = cr_packs_pack(table);
+	at.slot = place.slot;
+	n = count_behind(reader, &at, item, n, &table);
 	for (i = 0; i < n; i++) {
 		place.slot++;
 		w.id = &item[i].id;
-		if (!is_behind(pack, &item[i], &place) ||
-		    cr_wanted_check(&w, pack, &place, pin->cached, &bytes,
-				    &none) < 0 ||
+		if (cr_wanted_check(&w, cr_packs_pack(table), &place,
+				    pin->cached, &bytes, &none) < 0 ||
 		    bytes.len != item[i].len)
 			break;
 		pin->bytes.len += bytes.len;
@@ -80,19 +94,10 @@ uint32_t cr_reader_skip_after(struct cr_reader *reader,
 			      struct cr_hint *at)
 {
 	cr_cleanup(cr_cached_unpinp) struct cr_cached *table = NULL;
-	struct cr_place place = { at->block, at->slot };
-	uint32_t i;
+	const uint32_t count = count_behind(reader, at, item, n, &table);
 
-	if (n == 0 || cr_packs_get(cr_reader_packs(reader), CR_PACK_DATA,
-				   &at->pack, &table) < 0)
-		return 0;
-	for (i = 0; i < n; i++) {
-		place.slot++;
-		if (!is_behind(cr_packs_pack(table), &item[i], &place))
-			break;
-		at->slot = place.slot;
-	}
-	return i;
+	at->slot += count;
+	return count;
 }
 
 void cr_pin_release(struct cr_pin *pin)
