@@ -77,6 +77,22 @@ static inline struct cr_uid publish(const struct made_repo *made,
 	return pack;
 }
 
+/* Take chunk @n of what @look looks at, rightly; @use: what for. */
+static inline void take(const struct looker *look, uint32_t n,
+			enum cr_pin_use use)
+{
+	struct cr_id id = id_of(cr_reader_repo(look->reader), n);
+	struct chunk want = chunk_of(n);
+	struct cr_pin pin;
+
+	session_ok(cr_reader_get(look->reader, &look->view, CR_CHUNK_DATA, &id,
+				 NULL, &pin, NULL));
+	assert_int_equal(pin.bytes.len, sizeof(want));
+	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
+	pin.use = use;
+	cr_pin_release(&pin);
+}
+
 /* A key that writes into the domain of the owner's. */
 static inline struct cr_credentials add_sharer(struct made_repo *made,
 					       struct cr_uid *key)

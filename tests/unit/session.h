@@ -45,12 +45,20 @@ static inline struct cr_state *session_state(const struct made_repo *made,
 	return state;
 }
 
+/* Let the index have what @repo has, which may be opened anew since. */
+static inline void session_index(const struct cr_repo *repo,
+				 const struct session *s)
+{
+	struct cr_index_sync_stats stats;
+
+	session_ok(cr_index_sync(repo, s->index, true, &stats));
+}
+
 /* Begin to write.  @machine names a state directory. */
 static inline void session_begin(const struct made_repo *made,
 				 const struct cr_repo *repo,
 				 const char *machine, struct session *s)
 {
-	struct cr_index_sync_stats stats;
 	uint64_t generation;
 
 	*s = (struct session){ .repo = repo };
@@ -58,7 +66,7 @@ static inline void session_begin(const struct made_repo *made,
 	session_ok(cr_state_lock(s->state, false, NULL));
 	session_ok(cr_index_open(s->state, CR_INDEX_PRIMARY, SESSION_MEMORY,
 				 &s->index));
-	session_ok(cr_index_sync(repo, s->index, true, &stats));
+	session_index(repo, s);
 	session_ok(cr_index_generation(s->index, &generation));
 	session_ok(cr_statcache_open(s->state, SESSION_MEMORY, generation,
 				     cr_keyring_domain(repo->keys->ring),

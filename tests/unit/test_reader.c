@@ -31,13 +31,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void sync_index(void)
-{
-	struct cr_index_sync_stats stats;
-
-	session_ok(cr_index_sync(made.repo, ses.index, true, &stats));
-}
-
 static void flip(const struct cr_uid *pack, off_t at)
 {
 	char name[CR_PACK_NAME_LEN], path[CR_PACK_NAME_LEN + 8];
@@ -124,7 +117,7 @@ static void an_index_that_comes_is_asked_for_where_it_is_needed(void **state)
 	struct cr_reader_stats stats;
 
 	(void)state;
-	sync_index();
+	session_index(made.repo, &ses);
 	coming.index = ses.index;
 	looker_init(made.repo, NULL, &look);
 	cr_reader_expect_index(look.reader, come, &coming);
@@ -143,7 +136,7 @@ static void an_index_may_come_while_packs_are_searched(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	coming.index = ses.index;
 	looker_init(made.repo, NULL, &look);
 	cr_reader_expect_index(look.reader, come, &coming);
@@ -188,7 +181,7 @@ static void a_lying_index_gives_no_wrong_bytes(void **state)
 	struct cr_uid pack = publish(&made, made.repo, false);
 
 	(void)state;
-	sync_index();
+	session_index(made.repo, &ses);
 	lie(&pack, &pack, 1);
 	looker_init(made.repo, ses.index, &look);
 	for (uint32_t n = 0; n < CHUNKS; n++)
@@ -208,7 +201,7 @@ static void an_index_that_names_the_wrong_pack_is_not_the_end(void **state)
 	cred = made_add_put(&made, "web", &key);
 	other = made_open(&made, &cred);
 	wrong = publish(&made, other, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	lie(&pack, &wrong, 0);
 	/* And the true rows are lost. */
 	session_ok(cr_index_pack_number(ses.index, &pack, &number));
@@ -235,7 +228,7 @@ static void a_damaged_copy_is_passed_over(void **state)
 	struct cr_uid second = publish(&made, made.repo, false);
 
 	(void)state;
-	sync_index();
+	session_index(made.repo, &ses);
 	flip(&first, 300);	    /* block 0 */
 	flip(&second, 300 + 20480); /* block 1 */
 	looker_init(made.repo, ses.index, &look);
@@ -257,7 +250,7 @@ static void a_pack_that_is_gone_is_passed_over(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	cr_pack_name(CR_PACK_DATA, &first, name);
 	(void)snprintf(path, sizeof(path), "repo/%s", name);
 	assert_int_equal(unlink(folder_path(&made.folder, path).text), 0);
@@ -323,34 +316,6 @@ static void packs_of_a_revoked_writer_do_not_count(void **state)
 /* ---- Many threads
  * ----------------------------------------------------------------- */
 
-/* Take chunk @n, for the last time or not. */
-static void take(uint32_t n, bool last)
-{
-	struct cr_id id = id_of(made.repo, n);
-	struct chunk want = chunk_of(n);
-	struct cr_pin pin;
-
-	assert_int_equal(cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA,
-				       &id, NULL, &pin, NULL),
-			 0);
-	assert_int_equal(pin.bytes.len, sizeof(want));
-	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
-	pin.use = last ? CR_PIN_SPENT : CR_PIN_KEPT;
-	cr_pin_release(&pin);
-}
-
-/* Take chunk @n, as of a file whose next chunk is then read. */
-static void pass(uint32_t n)
-{
-	struct cr_id id = id_of(made.repo, n);
-	struct cr_pin pin;
-
-	session_ok(cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA, &id,
-				 NULL, &pin, NULL));
-	pin.use = CR_PIN_PASSED;
-	cr_pin_release(&pin);
-}
-
 /* Room for the three blocks; of what was passed it holds one. */
 #define ROOM (160u << 10)
 
@@ -359,24 +324,24 @@ static void a_block_of_which_much_is_left_is_not_passed(void **state)
 {
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	cr_reader_free(look.reader);
 	session_ok(cr_reader_new(made.repo, ses.index, ROOM, &look.reader));
 	for (uint32_t n = 0; n < 3; n++)
 		for (uint32_t i = 2; i < 4; i++)
-			pass(4 * n + i);
+			take(&look, 4 * n + i, CR_PIN_PASSED);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
 	for (uint32_t n = 0; n < CHUNKS; n++)
-		take(n, false);
+		take(&look, n, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
 	/* Now all was had: the first two make room when the last is passed. */
 	for (uint32_t n = 0; n < CHUNKS; n++)
-		pass(n);
-	take(10, false);
+		take(&look, n, CR_PIN_PASSED);
+	take(&look, 10, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
-	take(6, false);
-	take(2, false);
+	take(&look, 6, CR_PIN_KEPT);
+	take(&look, 2, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 5);
 }
 
@@ -386,19 +351,19 @@ static void a_block_goes_when_all_of_it_was_wanted_for_the_last_time(
 {
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	for (uint32_t n = 0; n < 3; n++)
-		take(n, true);
-	take(2, true); /* again: still three of four */
-	take(3, false);
+		take(&look, n, CR_PIN_SPENT);
+	take(&look, 2, CR_PIN_SPENT); /* again: still three of four */
+	take(&look, 3, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 1);
-	take(3, true);
+	take(&look, 3, CR_PIN_SPENT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 1);
-	take(0, false); /* all was wanted, and this after all */
+	take(&look, 0, CR_PIN_KEPT); /* all was wanted, and this after all */
 	assert_int_equal(looker_stats(&look).blocks_decoded, 2);
 	for (uint32_t n = 0; n < 4; n++)
-		take(n, false);
+		take(&look, n, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 2);
 }
 
@@ -433,7 +398,7 @@ static void threads_share_a_reader_and_decode_each_block_once(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	for (int i = 0; i < THREADS; i++) {
 		seed[i] = (uint64_t)i;
@@ -475,7 +440,7 @@ static void a_block_that_was_brought_is_decoded_once(void **state)
 
 	(void)state;
 	pack = publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	cr_reader_on_use(look.reader, note_use, &uses);
 	session_ok(get(0, NULL));
@@ -502,7 +467,7 @@ static void what_cannot_be_brought_says_why(void **state)
 
 	(void)state;
 	pack = publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	assert_int_equal(cr_reader_bring(look.reader, &pack, 3), -CR_EMISSING);
 	assert_int_equal(cr_reader_bring(look.reader, &pack, UINT32_MAX),

@@ -27,29 +27,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void sync_index(void)
-{
-	struct cr_index_sync_stats stats;
-
-	session_ok(cr_index_sync(made.repo, ses.index, true, &stats));
-}
-
-/* Take chunk @n, for the last time or not. */
-static void take(uint32_t n, bool last)
-{
-	struct cr_id id = id_of(made.repo, n);
-	struct chunk want = chunk_of(n);
-	struct cr_pin pin;
-
-	assert_int_equal(cr_reader_get(look.reader, &look.view, CR_CHUNK_DATA,
-				       &id, NULL, &pin, NULL),
-			 0);
-	assert_int_equal(pin.bytes.len, sizeof(want));
-	assert_memory_equal(pin.bytes.bytes, &want, sizeof(want));
-	pin.use = last ? CR_PIN_SPENT : CR_PIN_KEPT;
-	cr_pin_release(&pin);
-}
-
 /* Take chunk @n, of which the one before it lies at *@at. */
 static void take_after(uint32_t n, struct cr_hint *at)
 {
@@ -70,7 +47,7 @@ static void what_lies_in_order_is_searched_once_a_block(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	for (uint32_t n = 0; n < CHUNKS; n++) {
 		take_after(n, &at);
@@ -95,7 +72,7 @@ static void what_is_fetched_is_decoded_once(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	for (uint32_t n = 0; n < CHUNKS; n++) {
 		id = id_of(made.repo, n);
@@ -106,7 +83,7 @@ static void what_is_fetched_is_decoded_once(void **state)
 	}
 	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
 	for (uint32_t n = 0; n < CHUNKS; n++)
-		take(n, false);
+		take(&look, n, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 3);
 	id = id_of(made.repo, 1000);
 	assert_int_equal(
@@ -173,7 +150,7 @@ static void a_pin_goes_on_to_the_end_of_its_block(void **state)
 {
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	assert_int_equal(go_on(0, CHUNKS - 1), 3);
 	assert_int_equal(go_on(0, 2), 2);
@@ -190,7 +167,7 @@ static void a_pin_goes_on_with_nothing_but_what_is_listed(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	for (uint32_t odd = 1; odd < 4; odd++) {
 		list = list_all();
@@ -225,16 +202,16 @@ static void what_a_pin_went_on_with_is_spent_with_it(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	pin = pin_from(&list, 1, 2);
 	pin.use = CR_PIN_SPENT;
 	cr_pin_release(&pin);
-	take(1, true); /* again: the first is still to come */
-	take(2, false);
+	take(&look, 1, CR_PIN_SPENT); /* again: the first is still to come */
+	take(&look, 2, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 1);
-	take(0, true);
-	take(2, false);
+	take(&look, 0, CR_PIN_SPENT);
+	take(&look, 2, CR_PIN_KEPT);
 	assert_int_equal(looker_stats(&look).blocks_decoded, 2);
 }
 
@@ -245,7 +222,7 @@ static void what_lies_behind_a_chunk_needs_no_fetching(void **state)
 
 	(void)state;
 	(void)publish(&made, made.repo, false);
-	sync_index();
+	session_index(made.repo, &ses);
 	looker_init(made.repo, ses.index, &look);
 	session_ok(cr_reader_fetch_after(look.reader, &look.view,
 					 &list.item[4].id, &at));
