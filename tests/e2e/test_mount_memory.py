@@ -3,10 +3,10 @@
 What it may take beside the cache does not depend on what is mounted.
 """
 import concurrent.futures
+import contextlib
 import json
 import os
 import random
-import re
 import sys
 
 import pytest
@@ -33,28 +33,25 @@ for _ in range(20):
 """
 
 
-def said(pid, what):
-    """Nothing of a process that has ended: what makes the index ready may."""
-    try:
-        with open(f'/proc/{pid}/{what}', encoding='ascii') as file:
-            return file.read()
-    except (FileNotFoundError, ProcessLookupError):
-        return ''
+# What makes the index ready may end while it is looked at.
+ENDED = (FileNotFoundError, ProcessLookupError)
 
 
 def processes_of(pid):
     """The process and all that it started."""
     yield pid
-    for child in said(pid, f'task/{pid}/children').split():
-        yield from processes_of(int(child))
+    with contextlib.suppress(*ENDED):
+        for child in harness.children(pid):
+            yield from processes_of(child)
 
 
 def figure(mount, name):
-    """Bytes, of all processes of the mount together."""
+    """Bytes, of all processes of the mount together; what has ended has none."""
     total = 0
     for pid in processes_of(mount.process.pid):
-        found = re.search(rf'{name}:\s+(\d+) kB', said(pid, 'status'))
-        total += int(found.group(1)) << 10 if found else 0
+        with contextlib.suppress(*ENDED):
+            said = harness.status(pid).get(name, '0 kB')
+            total += int(said.split()[0]) << 10
     assert total > 0
     return total
 
