@@ -89,8 +89,11 @@ int cr_index_find(struct cr_index *index, const struct cr_id *id,
 		  struct cr_location *out, size_t max)
 {
 	struct search s = { .index = index, .out = out, .max = max };
-	int r = search(&s, id);
+	int r;
 
+	if (index->added && !cr_bloom_may_have(index->added, id))
+		return 0;
+	r = search(&s, id);
 	/* The primary may have deleted what a secondary did not hold. */
 	if (r == -CR_EINDEX && !cr_kv_damaged(r) &&
 	    index->mode == CR_INDEX_SECONDARY && cr_kv_catch_up(s.kv) == 0)

@@ -149,6 +149,13 @@ static int hold_pack(struct cr_index *index, const struct cr_pack_facts *facts,
 	return r;
 }
 
+/* Before the rows are there to be found. */
+static void note_added(struct cr_index *index, const struct cr_footer *footer)
+{
+	for (uint32_t i = 0; index->added && footer && i < footer->chunks; i++)
+		cr_bloom_add(index->added, &footer->chunk[i].id);
+}
+
 int cr_index_add_pack(struct cr_index *index, const struct cr_pack_facts *facts,
 		      const struct cr_footer *footer, uint32_t *number)
 {
@@ -163,6 +170,7 @@ int cr_index_add_pack(struct cr_index *index, const struct cr_pack_facts *facts,
 	} else if (r < 0) {
 		return r;
 	}
+	note_added(index, footer);
 	if (index->bulk) {
 		r = hold_pack(index, facts, footer, n);
 	} else {

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "store/base/bloom.h"
 #include "store/disk/index.h"
 #include "store/disk/index_db.h"
 #include "store/disk/index_row.h"
@@ -36,6 +37,8 @@ struct cr_index {
 	uint32_t next;
 	struct cr_kv_batch *batch; /* owned; empty between calls */
 	struct cr_bulk *bulk;	   /* owned; NULL outside of bulk */
+	/* Of an index that was empty when it was opened, all; else NULL. */
+	struct cr_bloom *added; /* owned */
 };
 
 static inline struct cr_kv *cr_index_kv(struct cr_index *index)

@@ -10,6 +10,11 @@
 #include "store/disk/index_impl.h"
 #include "store/disk/kv_probe.h"
 
+/* Bytes for the filter of what was added: this part of the cache's, at least.
+ */
+#define ADDED_PART 16u
+#define ADDED_MIN  4096u
+
 static struct cr_kv_options options_of(const struct cr_index *index,
 				       enum cr_kv_mode mode)
 {
@@ -183,7 +188,7 @@ static int try_primary(struct cr_index *index, bool *damaged)
 	return r;
 }
 
-static int open_primary(struct cr_index *index)
+static int open_or_renew(struct cr_index *index)
 {
 	bool damaged;
 	int r = find_db(index);
@@ -196,6 +201,39 @@ static int open_primary(struct cr_index *index)
 	shut(index);
 	r = renew(index);
 	return r < 0 ? r : try_primary(index, &damaged);
+}
+
+static int say_some(void *arg, struct cr_piece key, struct cr_piece value)
+{
+	(void)arg;
+	(void)key;
+	(void)value;
+	return 1;
+}
+
+/*
+ * To find nothing costs RocksDB some 4 us, and a first backup finds nothing a
+ * hundred thousand times.  What nobody else can have added is known here.
+ */
+static int watch_from_empty(struct cr_index *index)
+{
+	size_t bytes = ADDED_MIN;
+	int r = cr_kv_each(cr_index_kv(index), CR_FAMILY_CHUNKS, cr_no_bytes(),
+			   say_some, NULL);
+
+	/* What goes wrong here will be told to whoever searches. */
+	if (r != 0)
+		return 0;
+	while (bytes * 2 <= index->cache_bytes / ADDED_PART)
+		bytes *= 2;
+	return cr_bloom_new(bytes, &index->added);
+}
+
+static int open_primary(struct cr_index *index)
+{
+	int r = open_or_renew(index);
+
+	return r < 0 ? r : watch_from_empty(index);
 }
 
 /* The pointer; -ENOENT when it leads to nothing yet. */
@@ -326,6 +364,7 @@ void cr_index_close(struct cr_index *index)
 	if (!index)
 		return;
 	cr_bulk_free(index->bulk);
+	cr_bloom_free(index->added);
 	shut(index);
 	for (size_t i = 0; i < index->retirees; i++)
 		cr_kv_close(index->retired[i]);

@@ -9,6 +9,7 @@
 #include "store/base/buf.h"
 #include "store/base/error.h"
 #include "store/base/secret.h"
+#include "store/disk/index_impl.h"
 #include "tests/unit/folder.h"
 
 /* Small: bulk then makes sorted runs of a few thousand rows. */
@@ -150,6 +151,37 @@ static void a_chunk_is_where_its_pack_has_it(void **state)
 	assert_int_equal(at[0].slot, 0);
 	assert_int_equal(find(index, 99, at), 0);
 	assert_int_equal(find(index, 105, at), 0);
+}
+
+/* Behind the index's back, as nobody does. */
+static void put_row(struct cr_index *index, uint32_t chunk, uint32_t pack)
+{
+	cr_cleanup(cr_kv_batch_freep) struct cr_kv_batch *batch = NULL;
+	uint8_t key[CR_ROW_KEY_LEN], value[CR_ROW_VALUE_MAX];
+	struct cr_id id = chunk_id(chunk);
+
+	assert_int_equal(cr_kv_batch_new(cr_index_kv(index), &batch), 0);
+	cr_kv_put(batch, CR_FAMILY_CHUNKS, cr_row_key(&id, pack, key),
+		  cr_row_value(0, 0, value));
+	assert_int_equal(cr_kv_write(cr_index_kv(index), batch), 0);
+}
+
+static void what_began_empty_does_not_ask_for_what_is_new(void **state)
+{
+	cr_cleanup(cr_index_closep) struct cr_index *index =
+		open_index(CR_INDEX_PRIMARY);
+	struct cr_location at[8];
+	uint32_t pack = add(index, 7, 100, 5);
+
+	(void)state;
+	put_row(index, 99, pack);
+	assert_int_equal(find(index, 99, at), 0);
+	for (uint32_t i = 100; i < 105; i++)
+		assert_int_equal(find(index, i, at), 1);
+	cr_index_close(cr_take(index));
+	index = open_index(CR_INDEX_PRIMARY);
+	for (uint32_t i = 99; i < 105; i++)
+		assert_int_equal(find(index, i, at), 1);
 }
 
 static void of_copies_the_newest_comes_first(void **state)
@@ -812,6 +844,7 @@ int main(void)
 		/* It forks a primary: before RocksDB has threads. */
 		law(rows_that_are_not_flushed_may_lag),
 		law(a_chunk_is_where_its_pack_has_it),
+		law(what_began_empty_does_not_ask_for_what_is_new),
 		law(of_copies_the_newest_comes_first),
 		law(ids_that_begin_alike_are_both_given),
 		law(of_a_chunk_twice_in_a_pack_the_first_counts),
