@@ -9,6 +9,7 @@
 #include "store/base/hex.h"
 #include "store/base/log.h"
 #include "store/disk/index_impl.h"
+#include "store/disk/known_packs.h"
 #include "store/disk/pack.h"
 #include "store/disk/segments.h"
 
@@ -17,11 +18,13 @@ struct sync {
 	struct cr_index *index;	    /* borrowed */
 	struct cr_index_sync_stats stats;
 	struct cr_buf seen; /* a bit for the number of each listed pack */
+	struct cr_known_packs known; /* before packs are listed */
 };
 
 static void release(struct sync *sync)
 {
 	cr_buf_release(&sync->seen);
+	cr_known_packs_release(&sync->known);
 }
 
 /* Whether @r ends the work; else it is about one object, and that is left. */
@@ -314,23 +317,17 @@ static int list_pack(void *arg, const char *name, uint64_t size)
 {
 	struct listing *listing = arg;
 	struct sync *sync = listing->sync;
-	struct cr_pack_facts facts;
+	const struct cr_known_pack *known;
 	struct cr_uid id;
-	uint32_t number;
-	int r;
 
 	if (cr_unhex(name, id.bytes, sizeof(id.bytes)) < 0 ||
 	    strncmp(name, listing->folder, 2) != 0)
 		return 0;
-	r = cr_index_pack_number(sync->index, &id, &number);
-	if (r == 0)
-		r = cr_index_pack(sync->index, number, &facts);
-	if (r == 0 && facts.kind == listing->kind && facts.len == size) {
-		mark_seen(sync, number);
+	known = cr_known_packs_find(&sync->known, &id);
+	if (known && known->kind == listing->kind && known->len == size) {
+		mark_seen(sync, known->number);
 		return 0;
 	}
-	if (r < 0 && r != -ENOENT)
-		return r;
 	/*
 	 * New, or not what it was: that one is not marked, so it is dropped
 	 * unless it can be added anew.
@@ -418,7 +415,9 @@ static int sync_packs(struct sync *sync)
 
 	/* What segments say does not count: only what lies there. */
 	cr_buf_clear(&sync->seen);
-	r = in_bulk(sync, list_packs);
+	r = cr_known_packs_load(&sync->known, sync->index);
+	if (r == 0)
+		r = in_bulk(sync, list_packs);
 	if (r == 0)
 		r = cr_buf_error(&sync->seen);
 	if (r == 0)

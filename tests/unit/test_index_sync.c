@@ -287,6 +287,28 @@ static void a_pack_that_is_gone_is_dropped(void **state)
 	assert_int_equal(places(made.repo, 1), 0);
 }
 
+static void a_pack_among_those_of_another_kind_is_gone(void **state)
+{
+	cr_cleanup(release_packs) struct packs packs = { 0 };
+	struct folder_path from, to;
+	char *data;
+
+	(void)state;
+	add_pack(made.repo, &packs, 1);
+	(void)sync_now(true);
+	assert_int_equal(places(made.repo, 1), 1);
+	from = to = pack_path(&packs.id[0]);
+	data = strstr(to.text, "/data/");
+	assert_non_null(data);
+	memcpy(data, "/meta/", 6);
+	*strrchr(to.text, '/') = 0;
+	assert_int_equal(mkdir(to.text, 0700), 0);
+	to.text[strlen(to.text)] = '/';
+	assert_int_equal(rename(from.text, to.text), 0);
+	assert_int_equal(sync_now(true).packs_dropped, 1);
+	assert_int_equal(places(made.repo, 1), 0);
+}
+
 static void a_pack_that_is_cut_short_is_no_copy(void **state)
 {
 	static const struct {
@@ -504,6 +526,7 @@ int main(void)
 		law(what_is_known_is_not_taken_again),
 		law(the_facts_say_which_segment_has_it),
 		law(a_pack_that_is_gone_is_dropped),
+		law(a_pack_among_those_of_another_kind_is_gone),
 		law(a_pack_that_is_cut_short_is_no_copy),
 		law(a_damaged_segment_is_told_and_its_packs_are_found),
 		law(a_segment_cannot_make_a_pack_of_nothing),
