@@ -70,6 +70,8 @@ static void set_table_options(rocksdb_options_t *options,
 		table,
 		rocksdb_block_based_table_index_type_two_level_index_search);
 	rocksdb_block_based_options_set_partition_filters(table, 1);
+	/* Of 4 KiB, each miss found another, in an index of 10,000 of them. */
+	rocksdb_block_based_options_set_metadata_block_size(table, 16u << 10);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(
 		table, 1);
