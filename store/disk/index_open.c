@@ -10,8 +10,7 @@
 #include "store/disk/index_impl.h"
 #include "store/disk/kv_probe.h"
 
-/* Bytes for the filter of what was added: this part of the cache's, at least.
- */
+/* The filter of what was added: a part of the cache in bytes, and the least. */
 #define ADDED_PART 16u
 #define ADDED_MIN  4096u
 

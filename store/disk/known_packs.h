@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * known_packs.h - what an index knows of its packs, in memory: for whoever
- * meets all of them in another order, as a listing does.  40 bytes a pack.
+ * meets all of them in another order, as a listing does.  32 bytes a pack.
  */
 #ifndef STORE_DISK_KNOWN_PACKS_H
 #define STORE_DISK_KNOWN_PACKS_H
