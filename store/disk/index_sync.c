@@ -373,18 +373,24 @@ static int list_kind(struct sync *sync, enum cr_pack_kind kind)
 			       true, list_folder, &listing);
 }
 
-static int drop_unseen(void *arg, uint32_t number,
-		       const struct cr_pack_facts *facts)
+/* What was added since was seen: only what was known before can be gone. */
+static int drop_unseen(struct sync *sync)
 {
-	struct sync *sync = arg;
-	int r;
+	const struct cr_known_pack *pack;
 
-	if (was_seen(sync, number))
-		return 0;
-	cr_log(CR_LOG_INFO, "pack %s is gone", cr_uid_hex(&facts->pack).text);
-	r = cr_index_drop_pack(sync->index, number);
-	sync->stats.packs_dropped += r == 0;
-	return r;
+	for (size_t i = 0; (pack = cr_known_packs_at(&sync->known, i)); i++) {
+		int r;
+
+		if (was_seen(sync, pack->number))
+			continue;
+		cr_log(CR_LOG_INFO, "pack %s is gone",
+		       cr_uid_hex(&pack->id).text);
+		r = cr_index_drop_pack(sync->index, pack->number);
+		if (r < 0)
+			return r;
+		sync->stats.packs_dropped++;
+	}
+	return 0;
 }
 
 static int in_bulk(struct sync *sync, int (*work)(struct sync *sync))
@@ -421,7 +427,7 @@ static int sync_packs(struct sync *sync)
 	if (r == 0)
 		r = cr_buf_error(&sync->seen);
 	if (r == 0)
-		r = cr_index_each_pack(sync->index, drop_unseen, sync);
+		r = drop_unseen(sync);
 	if (r == 0)
 		r = cr_index_sweep(sync->index);
 	if (r == 0)

@@ -44,6 +44,14 @@ void cr_known_packs_release(struct cr_known_packs *packs)
 	cr_buf_release(&packs->sorted);
 }
 
+const struct cr_known_pack *cr_known_packs_at(
+	const struct cr_known_packs *packs, size_t i)
+{
+	return i < count(packs)
+		       ? (const struct cr_known_pack *)packs->sorted.bytes + i
+		       : NULL;
+}
+
 const struct cr_known_pack *cr_known_packs_find(
 	const struct cr_known_packs *packs, const struct cr_uid *id)
 {

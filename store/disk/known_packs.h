@@ -25,6 +25,10 @@ cr_must_check int cr_known_packs_load(struct cr_known_packs *packs,
 				      struct cr_index *index);
 void cr_known_packs_release(struct cr_known_packs *packs);
 
+/* The packs in the order of their ids, from 0; NULL: past the last. */
+const struct cr_known_pack *cr_known_packs_at(
+	const struct cr_known_packs *packs, size_t i);
+
 /* NULL: it had no such pack.  Until the next load. */
 const struct cr_known_pack *cr_known_packs_find(
 	const struct cr_known_packs *packs, const struct cr_uid *id);
