@@ -527,6 +527,8 @@ static int commit(struct backup *b)
 
 	if (r < 0 || b->opt->dry_run)
 		return r;
+	/* Whatever is wrong is said after the commit. */
+	(void)!cr_statcache_flush_soon(b->cache);
 	/* Packs first, so that the manifest can say what was added. */
 	r = cr_writer_flush(b->writer);
 	if (r < 0)

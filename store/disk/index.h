@@ -109,6 +109,8 @@ cr_must_check int cr_index_drop_pack(struct cr_index *index, uint32_t number);
  */
 cr_must_check int cr_index_sweep(struct cr_index *index);
 cr_must_check int cr_index_flush(struct cr_index *index);
+/* As cr_kv_flush_soon(): when no more rows will come before the flush. */
+cr_must_check int cr_index_flush_soon(struct cr_index *index);
 
 /*
  * Between these two calls rows and facts of added packs and segments are held

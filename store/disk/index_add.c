@@ -277,6 +277,11 @@ int cr_index_flush(struct cr_index *index)
 	return r;
 }
 
+int cr_index_flush_soon(struct cr_index *index)
+{
+	return cr_kv_flush_soon(cr_index_kv(index));
+}
+
 /* Dropping. */
 
 int cr_index_drop_pack(struct cr_index *index, uint32_t number)

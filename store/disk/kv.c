@@ -350,11 +350,12 @@ int cr_kv_open(const char *path, const struct cr_kv_options *opt,
 	return 0;
 }
 
-static int write_tables(struct cr_kv *kv)
+static int write_tables(struct cr_kv *kv, bool wait)
 {
 	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
 	int r = 0;
 
+	rocksdb_flushoptions_set_wait(options, wait);
 	for (size_t i = 0; r == 0 && i < kv->families; i++) {
 		char *error = NULL;
 
@@ -371,7 +372,7 @@ void cr_kv_close(struct cr_kv *kv)
 		return;
 	/* If that fails the log still has it all. */
 	if (kv->logged >= LOG_LEFT)
-		(void)!write_tables(kv);
+		(void)!write_tables(kv, true);
 	/* Handles first: closing asserts that none is left. */
 	for (size_t i = 0; kv->db && i <= kv->families; i++)
 		rocksdb_column_family_handle_destroy(kv->handle[i]);
@@ -538,8 +539,13 @@ int cr_kv_flush(struct cr_kv *kv)
 	r = cr_kv_check(kv->path, error);
 	if (r < 0 || kv->logged < LOG_MAX)
 		return r;
-	r = write_tables(kv);
+	r = write_tables(kv, true);
 	if (r == 0)
 		kv->logged = 0;
 	return r;
+}
+
+int cr_kv_flush_soon(struct cr_kv *kv)
+{
+	return kv->logged < LOG_MAX ? 0 : write_tables(kv, false);
 }

@@ -88,6 +88,11 @@ cr_must_check int cr_kv_write(struct cr_kv *kv, struct cr_kv_batch *batch);
 
 /* Make all that was written durable, and visible to those who catch up. */
 cr_must_check int cr_kv_flush(struct cr_kv *kv);
+/*
+ * Let another thread begin with what cr_kv_flush() would write to tables, while
+ * the caller does something else.  Promises nothing: a flush is still due.
+ */
+cr_must_check int cr_kv_flush_soon(struct cr_kv *kv);
 
 /*
  * How far a database has come, to be kept elsewhere: one that has lost rows

@@ -100,6 +100,13 @@ int cr_statcache_commit(struct cr_statcache *cache)
 	return r < 0 ? r : cr_kv_flush(cache->kv);
 }
 
+int cr_statcache_flush_soon(struct cr_statcache *cache)
+{
+	int r = cr_kv_write(cache->kv, cache->batch);
+
+	return r < 0 ? r : cr_kv_flush_soon(cache->kv);
+}
+
 /* ---- Life
  * ---------------------------------------------------------------------------------
  */

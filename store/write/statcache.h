@@ -55,6 +55,8 @@ void cr_statcache_close(struct cr_statcache *cache);
  * durable.
  */
 cr_must_check int cr_statcache_commit(struct cr_statcache *cache);
+/* All directories have been written: the commit will have less to wait for. */
+cr_must_check int cr_statcache_flush_soon(struct cr_statcache *cache);
 
 /*
  * What is known of the last backup of @source, for who wants to say how much is

@@ -387,6 +387,8 @@ int cr_writer_flush(struct cr_writer *writer)
 	if (r == 0)
 		r = cr_packer_finish(writer->meta);
 	if (r == 0)
+		r = cr_index_flush_soon(writer->opt.index);
+	if (r == 0)
 		r = cr_segment_out_flush(writer->segments);
 	if (r == 0)
 		r = cr_index_flush(writer->opt.index);

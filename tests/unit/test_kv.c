@@ -368,6 +368,56 @@ static void a_long_log_is_not_left_behind(void **state)
 	assert_in_range(log_after("short", 10), 10 << 10, 12 << 10);
 }
 
+static bool has_table(void)
+{
+	DIR *dir = opendir(folder_path(&folder, "db").text);
+	bool found = false;
+
+	assert_non_null(dir);
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
+		found |= strstr(e->d_name, ".sst") != NULL;
+	assert_int_equal(closedir(dir), 0);
+	return found;
+}
+
+static void tables_begun_soon_lose_no_row(void **state)
+{
+	/* So much that no table is written because the buffers are full. */
+	const struct cr_kv_options opt = { families, CR_ARRAY_LEN(families),
+					   CR_KV_PRIMARY, 64 << 20 };
+	cr_cleanup(cr_kv_closep) struct cr_kv *kv = NULL;
+	cr_cleanup(cr_kv_closep) struct cr_kv *second = NULL;
+	char value[4097] = "", key[32];
+
+	(void)state;
+	assert_int_equal(cr_kv_open(folder_path(&folder, "db").text, &opt, &kv),
+			 0);
+	memset(value, 'v', sizeof(value) - 1);
+	put(kv, ROWS, "bbbb1", "1");
+	assert_int_equal(cr_kv_flush_soon(kv), 0);
+	assert_int_equal(cr_kv_flush(kv), 0);
+	assert_false(has_table()); /* a short log does not need one */
+	for (size_t i = 0; i < 300; i++) {
+		(void)snprintf(key, sizeof(key), "aaaa%zu", i);
+		put(kv, ROWS, key, value);
+	}
+	assert_false(has_table());
+	assert_int_equal(cr_kv_flush_soon(kv), 0);
+	for (size_t i = 0; i < 1000 && !has_table(); i++)
+		assert_int_equal(usleep(10000), 0);
+	assert_true(has_table());
+	put(kv, ROWS, "bbbb2", "2");
+	put(kv, WORDS, "w", "3");
+	assert_int_equal(cr_kv_flush(kv), 0);
+	second = open_ok(CR_KV_SECONDARY);
+	assert_each(second, ROWS, "bbbb", "bbbb1=1 bbbb2=2 ");
+	assert_value(second, WORDS, "w", "3");
+	for (size_t i = 0; i < 300; i++) {
+		(void)snprintf(key, sizeof(key), "aaaa%zu", i);
+		assert_value(second, ROWS, key, value);
+	}
+}
+
 static void without_current_it_is_not_begun_anew(void **state)
 {
 	struct cr_kv *kv = open_ok(CR_KV_PRIMARY);
@@ -595,6 +645,7 @@ int main(void)
 		law(readers_do_not_make_one),
 		law(a_secondary_sees_what_was_flushed_and_writes_nothing),
 		law(a_long_log_is_not_left_behind),
+		law(tables_begun_soon_lose_no_row),
 		law(without_current_it_is_not_begun_anew),
 		law(a_folder_that_cannot_be_made_is_an_error),
 		law(a_run_goes_in_whole_and_over_what_was),
