@@ -102,9 +102,7 @@ int cr_statcache_commit(struct cr_statcache *cache)
 
 int cr_statcache_flush_soon(struct cr_statcache *cache)
 {
-	int r = cr_kv_write(cache->kv, cache->batch);
-
-	return r < 0 ? r : cr_kv_flush_soon(cache->kv);
+	return cr_kv_flush_soon(cache->kv);
 }
 
 /* ---- Life
