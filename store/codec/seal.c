@@ -123,27 +123,49 @@ int cr_seal_append(const struct cr_key *key, struct cr_piece ad,
 	return 0;
 }
 
+/* Open a record of at least its overhead; @out has room for the rest. */
+static int open_record(const struct cr_key *key, struct cr_piece ad,
+		       struct cr_piece sealed, uint8_t *out)
+{
+	const uint8_t *from = sealed.bytes;
+	size_t len = sealed.len - CR_SEAL_OVERHEAD;
+	struct cr_nonce nonce;
+	struct cr_tag tag;
+
+	memcpy(nonce.bytes, from, sizeof(nonce.bytes));
+	memcpy(tag.bytes, from + CR_NONCE_LEN + len, sizeof(tag.bytes));
+	return cr_open(&(struct cr_seal_with){ key, &nonce, ad },
+		       (struct cr_piece){ from + CR_NONCE_LEN, len }, out,
+		       &tag);
+}
+
 int cr_open_append(const struct cr_key *key, struct cr_piece ad,
 		   struct cr_piece sealed, struct cr_buf *out)
 {
-	const uint8_t *from = sealed.bytes;
-	struct cr_nonce nonce;
-	struct cr_tag tag;
 	uint8_t *at;
-	size_t len;
 	int r;
 
 	if (sealed.len < CR_SEAL_OVERHEAD)
 		return -CR_EAUTH;
-	len = sealed.len - CR_SEAL_OVERHEAD;
-	memcpy(nonce.bytes, from, sizeof(nonce.bytes));
-	memcpy(tag.bytes, from + CR_NONCE_LEN + len, sizeof(tag.bytes));
-	at = cr_buf_extend(out, len);
+	at = cr_buf_extend(out, sealed.len - CR_SEAL_OVERHEAD);
 	if (!at)
 		return -ENOMEM;
-	r = cr_open(&(struct cr_seal_with){ key, &nonce, ad },
-		    (struct cr_piece){ from + CR_NONCE_LEN, len }, at, &tag);
+	r = open_record(key, ad, sealed, at);
 	if (r < 0)
-		out->len -= len;
+		out->len -= sealed.len - CR_SEAL_OVERHEAD;
+	return r;
+}
+
+int cr_open_in_place(const struct cr_key *key, struct cr_piece ad,
+		     uint8_t *sealed, size_t len, struct cr_piece *ret)
+{
+	uint8_t *at = sealed + CR_NONCE_LEN;
+	int r;
+
+	if (len < CR_SEAL_OVERHEAD)
+		return -CR_EAUTH;
+	r = open_record(key, ad, (struct cr_piece){ sealed, len }, at);
+	if (r == 0)
+		*ret = (struct cr_piece){ at, len - CR_SEAL_OVERHEAD };
 	return r;
 }

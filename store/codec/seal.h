@@ -58,6 +58,15 @@ cr_must_check int cr_seal_append(const struct cr_key *key, struct cr_piece ad,
 cr_must_check int cr_open_append(const struct cr_key *key, struct cr_piece ad,
 				 struct cr_piece sealed, struct cr_buf *out);
 
+/*
+ * The same, with the plaintext in place of the ciphertext in @sealed: what is
+ * returned points there.  What does not open is zero afterwards, but for nonce
+ * and tag.  -CR_EAUTH.
+ */
+cr_must_check int cr_open_in_place(const struct cr_key *key, struct cr_piece ad,
+				   uint8_t *sealed, size_t len,
+				   struct cr_piece *ret);
+
 /* ---- The means, for who tests or compares them ---- */
 
 enum cr_seal_means { CR_SEAL_SODIUM, CR_SEAL_LIBCRYPTO, CR_SEAL_MEANS };

@@ -331,6 +331,64 @@ static void a_record_that_fails_adds_nothing(void **state)
 	assert_int_equal(plain.len, 6);
 }
 
+/* By either means: the last is long enough for libcrypto. */
+static void a_record_opens_where_it_lies(void **state)
+{
+	static const size_t lens[] = { 0, 1, 64, 100, 70000 };
+	static uint8_t bytes[70000];
+	const struct cr_key key = law_key(3);
+	const struct cr_piece ad = law_text("head");
+
+	(void)state;
+	law_fill(bytes, sizeof(bytes), 9);
+	for (size_t i = 0; i < CR_ARRAY_LEN(lens); i++) {
+		cr_cleanup(cr_buf_release) struct cr_buf sealed = { 0 };
+		struct cr_piece plain = { 0 };
+
+		assert_int_equal(
+			cr_seal_append(&key, ad,
+				       (struct cr_piece){ bytes, lens[i] },
+				       &sealed),
+			0);
+		assert_int_equal(cr_open_in_place(&key, ad, sealed.bytes,
+						  sealed.len, &plain),
+				 0);
+		assert_int_equal(plain.len, lens[i]);
+		assert_ptr_equal(plain.bytes, sealed.bytes + CR_NONCE_LEN);
+		assert_memory_equal(plain.bytes, bytes, lens[i]);
+	}
+}
+
+static void what_fails_where_it_lies_is_zero(void **state)
+{
+	const struct cr_key key = law_key(3);
+	uint8_t zero[100] = { 0 };
+
+	(void)state;
+	for (size_t at = 0; at < 100 + CR_SEAL_OVERHEAD; at++) {
+		cr_cleanup(cr_buf_release) struct cr_buf sealed = { 0 };
+		struct cr_piece plain = { 0 };
+		uint8_t bytes[100];
+
+		law_fill(bytes, sizeof(bytes), 9);
+		assert_int_equal(cr_seal_append(&key, law_text("head"),
+						(struct cr_piece){ bytes, 100 },
+						&sealed),
+				 0);
+		sealed.bytes[at] ^= 1;
+		assert_int_equal(cr_open_in_place(&key, law_text("head"),
+						  sealed.bytes, sealed.len,
+						  &plain),
+				 -CR_EAUTH);
+		assert_null(plain.bytes);
+		assert_memory_equal(sealed.bytes + CR_NONCE_LEN, zero, 100);
+		assert_int_equal(cr_open_in_place(&key, law_text("head"),
+						  sealed.bytes,
+						  CR_SEAL_OVERHEAD - 1, &plain),
+				 -CR_EAUTH);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -344,6 +402,8 @@ int main(void)
 		cmocka_unit_test(a_nonce_never_repeats),
 		cmocka_unit_test(a_record_opens_to_what_was_sealed),
 		cmocka_unit_test(a_record_that_fails_adds_nothing),
+		cmocka_unit_test(a_record_opens_where_it_lies),
+		cmocka_unit_test(what_fails_where_it_lies_is_zero),
 	};
 
 	if (cr_sodium_init() < 0)
