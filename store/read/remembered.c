@@ -3,11 +3,11 @@
  * The file `manifests`, of this machine only:
  *
  *	8   "caprockM"
- *	u32 version, 1
+ *	u32 version, 2
  *	sealed (seal.h), with all before and the repository's id: for each
- *	    string object, u64 size, u64 inode, u64 received, u32 its ns,
- *	    u64 changed, u32 its ns, [32] id, [32] signer,
- *	    string bytes of the object, string body
+ *	    string object with its NUL, u64 size, u64 inode, u64 received,
+ *	    u32 its ns, u64 changed, u32 its ns, [32] id, [32] signer,
+ *	    string head of the object, string body
  */
 #include "store/read/remembered.h"
 
@@ -26,35 +26,33 @@
 #define FILE_NAME  "manifests"
 #define FILE_NEW   "manifests.new"
 #define FILE_MAGIC "caprockM"
-#define VERSION	   1
+#define VERSION	   2
 #define HEAD_LEN   (CR_MAGIC_LEN + 4)
 #define FILE_MAX   (16u << 20)
 #define ONE_MAX	   8192u /* bytes of an object that is kept */
 #define ADDED_MIN  16	 /* of which a thirty-second of all is written anew */
 
 struct item {
-	struct cr_remembered_manifest what; /* into the plain bytes, or own */
-	char *object;			    /* owned */
+	struct cr_remembered_manifest what; /* into the file, or own */
 	uint8_t *own;			    /* owned; when it was added */
 	bool used;
 };
 
 struct cr_remembered {
-	struct cr_buf plain; /* what was loaded */
-	struct item *item;   /* owned; sorted, but for those added */
+	struct cr_buf file; /* what was loaded, opened where it lies */
+	struct item *item;  /* owned; sorted, but for those added */
 	size_t count, loaded, room, added;
+	size_t next; /* of those loaded: behind the last one found */
 };
 
 void cr_remembered_free(struct cr_remembered *remembered)
 {
 	if (!remembered)
 		return;
-	for (size_t i = 0; i < remembered->count; i++) {
-		free(remembered->item[i].object);
+	for (size_t i = 0; i < remembered->count; i++)
 		free(remembered->item[i].own);
-	}
 	free(remembered->item);
-	cr_buf_release(&remembered->plain);
+	cr_buf_release(&remembered->file);
 	free(remembered);
 }
 
@@ -102,21 +100,33 @@ static int parse_one(struct cr_cursor *cur, struct cr_remembered *remembered)
 	what->mark.changed = (int64_t)cr_cursor_u64(cur);
 	what->mark.changed_ns = cr_cursor_u32(cur);
 	what->id = cr_cursor_id(cur);
-	what->signer = cr_cursor_id(cur);
-	what->bytes = view(cur);
+	cr_cursor_bytes(cur, what->signer.bytes, sizeof(what->signer.bytes));
+	what->head = view(cur);
 	what->body = view(cur);
-	if (cur->overrun)
-		return 0;
-	item->object = strndup(object.bytes, object.len);
-	what->object = item->object;
-	return item->object ? 0 : -ENOMEM;
+	what->object = (const char *)object.bytes;
+	if (object.len == 0 || what->object[object.len - 1] != '\0')
+		cr_cursor_fail(cur);
+	return 0;
 }
 
 static int by_object(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
 
-	return strcmp(x->object, y->object);
+	return strcmp(x->what.object, y->what.object);
+}
+
+/* What one mount added lies in order, and most often all does. */
+static void sort(struct cr_remembered *remembered)
+{
+	const struct item *item = remembered->item;
+
+	for (size_t i = 1; i < remembered->count; i++)
+		if (by_object(&item[i - 1], &item[i]) > 0) {
+			qsort(remembered->item, remembered->count,
+			      sizeof(*remembered->item), by_object);
+			return;
+		}
 }
 
 static struct cr_piece ad_of(const struct cr_repo *repo, struct cr_buf *out)
@@ -127,9 +137,9 @@ static struct cr_piece ad_of(const struct cr_repo *repo, struct cr_buf *out)
 	return (struct cr_piece){ out->bytes, out->len };
 }
 
-/* Open what the file holds into the plain bytes; -ENOENT: nothing. */
-static int open_file(const struct cr_repo *repo, const struct cr_buf *file,
-		     struct cr_buf *plain)
+/* Open what @file holds, where it lies; -ENOENT: nothing. */
+static int open_file(const struct cr_repo *repo, struct cr_buf *file,
+		     struct cr_piece *plain)
 {
 	cr_cleanup(cr_buf_release) struct cr_buf ad = { 0 };
 	cr_cleanup(cr_key_wipe) struct cr_key key;
@@ -142,10 +152,8 @@ static int open_file(const struct cr_repo *repo, const struct cr_buf *file,
 		return r;
 	if (file->len < HEAD_LEN || memcmp(file->bytes, all.bytes, HEAD_LEN))
 		return -ENOENT;
-	r = cr_open_append(&key, all,
-			   (struct cr_piece){ file->bytes + HEAD_LEN,
-					      file->len - HEAD_LEN },
-			   plain);
+	r = cr_open_in_place(&key, all, file->bytes + HEAD_LEN,
+			     file->len - HEAD_LEN, plain);
 	return r == -CR_EAUTH ? -ENOENT : r;
 }
 
@@ -171,18 +179,18 @@ int cr_remembered_load(const struct cr_repo *repo, const struct cr_state *state,
 {
 	cr_cleanup(cr_remembered_freep) struct cr_remembered *remembered =
 		calloc(1, sizeof(*remembered));
-	cr_cleanup(cr_buf_release) struct cr_buf file = { 0 };
+	struct cr_piece plain = { 0 };
 	struct cr_cursor cur;
 	int r;
 
 	if (!remembered)
 		return -ENOMEM;
-	r = read_file(state, &file);
+	r = read_file(state, &remembered->file);
 	if (r == 0)
-		r = open_file(repo, &file, &remembered->plain);
+		r = open_file(repo, &remembered->file, &plain);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	cur = cr_cursor(remembered->plain.bytes, remembered->plain.len);
+	cur = cr_cursor(plain.bytes, plain.len);
 	while (r == 0 && cur.left > 0 && !cur.overrun)
 		r = parse_one(&cur, remembered);
 	if (r == -ENOMEM)
@@ -190,9 +198,7 @@ int cr_remembered_load(const struct cr_repo *repo, const struct cr_state *state,
 	if (cur.overrun) /* ours once: from another version */
 		remembered->count = 0;
 	remembered->loaded = remembered->count;
-	if (remembered->count > 0)
-		qsort(remembered->item, remembered->count,
-		      sizeof(*remembered->item), by_object);
+	sort(remembered);
 	*ret = cr_take(remembered);
 	return 0;
 }
@@ -207,58 +213,64 @@ static bool same_mark(const struct cr_stored_mark *a,
 	       a->changed == b->changed && a->changed_ns == b->changed_ns;
 }
 
+static int is_object(const void *object, const void *item)
+{
+	return strcmp(object, ((const struct item *)item)->what.object);
+}
+
+static struct item *look(struct cr_remembered *remembered, const char *object)
+{
+	struct item *item = remembered->item;
+
+	if (remembered->next < remembered->loaded &&
+	    is_object(object, &item[remembered->next]) == 0)
+		return &item[remembered->next];
+	return remembered->loaded ? bsearch(object, item, remembered->loaded,
+					    sizeof(*item), is_object)
+				  : NULL;
+}
+
 bool cr_remembered_find(struct cr_remembered *remembered, const char *object,
 			const struct cr_stored_mark *mark,
 			struct cr_remembered_manifest *ret)
 {
-	size_t low = 0, high = remembered->loaded;
+	struct item *item = look(remembered, object);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		struct item *item = &remembered->item[mid];
-		int order = strcmp(object, item->object);
-
-		if (order == 0) {
-			if (!same_mark(&item->what.mark, mark))
-				return false;
-			item->used = true;
-			*ret = item->what;
-			return true;
-		}
-		if (order < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return false;
+	if (!item)
+		return false;
+	remembered->next = (size_t)(item - remembered->item) + 1;
+	if (!same_mark(&item->what.mark, mark))
+		return false;
+	item->used = true;
+	*ret = item->what;
+	return true;
 }
 
 int cr_remembered_add(struct cr_remembered *remembered,
 		      const struct cr_remembered_manifest *what)
 {
+	size_t object_len = strlen(what->object) + 1;
 	struct item *item;
 	uint8_t *own;
 
-	if (what->bytes.len > ONE_MAX || what->body.len > ONE_MAX)
+	if (what->head.len > ONE_MAX || what->body.len > ONE_MAX)
 		return 0;
 	item = append(remembered);
 	if (!item)
 		return -ENOMEM;
-	item->what = *what;
-	item->object = strdup(what->object);
-	own = item->own = malloc(what->bytes.len + what->body.len + 1);
-	if (!item->object || !own) {
-		free(item->object);
-		free(own);
+	own = malloc(object_len + what->head.len + what->body.len);
+	if (!own) {
 		remembered->count--;
 		return -ENOMEM;
 	}
-	memcpy(own, what->bytes.bytes, what->bytes.len);
-	memcpy(own + what->bytes.len, what->body.bytes, what->body.len);
-	item->what.object = item->object;
-	item->what.bytes.bytes = own;
-	item->what.body.bytes = own + what->bytes.len;
+	item->what = *what;
+	item->own = own;
 	item->used = true;
+	item->what.object = memcpy(own, what->object, object_len);
+	item->what.head.bytes =
+		memcpy(own + object_len, what->head.bytes, what->head.len);
+	item->what.body.bytes = memcpy(own + object_len + what->head.len,
+				       what->body.bytes, what->body.len);
 	remembered->added++;
 	return 0;
 }
@@ -269,7 +281,7 @@ static void encode(const struct item *item, struct cr_buf *out)
 {
 	const struct cr_remembered_manifest *what = &item->what;
 
-	cr_buf_string(out, item->object, strlen(item->object));
+	cr_buf_string(out, what->object, strlen(what->object) + 1);
 	cr_buf_u64(out, what->mark.size);
 	cr_buf_u64(out, what->mark.inode);
 	cr_buf_u64(out, (uint64_t)what->mark.received);
@@ -277,8 +289,8 @@ static void encode(const struct item *item, struct cr_buf *out)
 	cr_buf_u64(out, (uint64_t)what->mark.changed);
 	cr_buf_u32(out, what->mark.changed_ns);
 	cr_buf_id(out, &what->id);
-	cr_buf_id(out, &what->signer);
-	cr_buf_string(out, what->bytes.bytes, what->bytes.len);
+	cr_buf_put(out, what->signer.bytes, sizeof(what->signer.bytes));
+	cr_buf_string(out, what->head.bytes, what->head.len);
 	cr_buf_string(out, what->body.bytes, what->body.len);
 }
 

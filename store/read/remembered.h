@@ -15,6 +15,7 @@
 #ifndef STORE_READ_REMEMBERED_H
 #define STORE_READ_REMEMBERED_H
 
+#include "store/codec/manifest.h"
 #include "store/disk/repo.h"
 #include "store/disk/state.h"
 
@@ -25,9 +26,9 @@ struct cr_remembered_manifest {
 	const char *object;
 	struct cr_stored_mark mark;
 	struct cr_id id;
-	struct cr_id signer;   /* hash of the key that verified it */
-	struct cr_piece bytes; /* of the object */
-	struct cr_piece body;  /* opened */
+	struct cr_sign_pk signer; /* what verified it */
+	struct cr_piece head;	  /* the first bytes of the object */
+	struct cr_piece body;	  /* opened */
 };
 
 /* What @state has.  -ENOMEM, -CR_ECAPABILITY for keys that do not read. */
@@ -36,7 +37,9 @@ cr_must_check int cr_remembered_load(const struct cr_repo *repo,
 				     struct cr_remembered **ret);
 void cr_remembered_free(struct cr_remembered *remembered);
 
-/* Whether @object is known with @mark; it stays valid as long as @remembered.
+/*
+ * Whether @object is known with @mark; it stays valid as long as @remembered.
+ * Quickest when they are asked for in the order of their names.
  */
 bool cr_remembered_find(struct cr_remembered *remembered, const char *object,
 			const struct cr_stored_mark *mark,

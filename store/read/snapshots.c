@@ -101,18 +101,6 @@ static int check_rights(const struct cr_repo *repo,
 	return 0;
 }
 
-/* What verified it: not the same key, not known. */
-static struct cr_id signer_of(const struct cr_repo *repo,
-			      const struct cr_manifest_head *head)
-{
-	const struct cr_roster_key *key = cr_repo_key(repo, &head->writer);
-	struct cr_id none = { 0 };
-
-	return key ? cr_hash_bytes("state-signer", &key->sign_pk,
-				   sizeof(key->sign_pk))
-		   : none;
-}
-
 /* Take @s from what is remembered: 1, or 0 when it is not. */
 static int recall(const struct cr_repo *repo, struct cr_remembered *remembered,
 		  const struct cr_stored_mark *mark, struct cr_snapshot *s)
@@ -120,15 +108,16 @@ static int recall(const struct cr_repo *repo, struct cr_remembered *remembered,
 	struct cr_remembered_manifest known;
 	struct cr_manifest_head head;
 	struct cr_manifest manifest;
-	struct cr_id signer;
+	const struct cr_roster_key *key;
 	struct cr_buf *body;
 
 	if (!remembered ||
 	    !cr_remembered_find(remembered, s->object, mark, &known) ||
-	    cr_manifest_head_parse(known.bytes, &head) < 0)
+	    cr_manifest_head_peek(known.head, mark->size, &head) < 0)
 		return 0;
-	signer = signer_of(repo, &head);
-	if (cr_id_zero(&signer) || !cr_id_equal(&signer, &known.signer))
+	/* Another key under this name would not have verified it. */
+	key = cr_repo_key(repo, &head.writer);
+	if (!key || memcmp(&key->sign_pk, &known.signer, sizeof(known.signer)))
 		return 0;
 	body = calloc(1, sizeof(*body));
 	if (!body)
@@ -156,6 +145,7 @@ static int open_object(const struct cr_repo *repo,
 	cr_cleanup(cr_buf_release) struct cr_buf bytes = { 0 };
 	struct cr_remembered_manifest known = { .object = s->object,
 						.mark = *mark };
+	const struct cr_roster_key *key;
 	const struct cr_buf *body;
 	int r = cr_manifest_read_head(repo, s->object, &bytes, &s->head,
 				      &s->id);
@@ -165,10 +155,13 @@ static int open_object(const struct cr_repo *repo,
 					  &s->manifest);
 	if (r < 0 || !remembered)
 		return r;
+	key = cr_repo_key(repo, &s->head.writer);
+	if (!key)
+		return 0;
 	body = s->manifest.body;
 	known.id = s->id;
-	known.signer = signer_of(repo, &s->head);
-	known.bytes = (struct cr_piece){ bytes.bytes, bytes.len };
+	known.signer = key->sign_pk;
+	known.head = (struct cr_piece){ bytes.bytes, CR_MANIFEST_HEAD_LEN };
 	known.body = (struct cr_piece){ body->bytes, body->len };
 	return cr_remembered_add(remembered, &known);
 }

@@ -237,7 +237,7 @@ static void a_few_are_not_worth_a_file(void **state)
 	cr_cleanup(cr_remembered_freep) struct cr_remembered *known = load();
 	const struct cr_remembered_manifest what = {
 		.object = "snapshots/x",
-		.bytes = { "bytes", 5 },
+		.head = { "head", 4 },
 		.body = { "body", 4 },
 	};
 
@@ -248,6 +248,45 @@ static void a_few_are_not_worth_a_file(void **state)
 			 -1);
 }
 
+/* Two mounts may have added to it: what is in the file need not lie in order.
+ */
+static void in_any_order_all_are_found(void **state)
+{
+	struct cr_remembered *known = load();
+
+	(void)state;
+	for (size_t i = SNAPSHOTS; i-- > 0;) {
+		struct cr_remembered_manifest what = {
+			.object = object[i],
+			.head = { "head", 4 },
+			.body = { "body", 4 },
+		};
+
+		session_ok(cr_storage_mark(made.repo->storage, object[i],
+					   &what.mark));
+		what.id.bytes[0] = (uint8_t)i;
+		session_ok(cr_remembered_add(known, &what));
+	}
+	session_ok(cr_remembered_save(known, made.repo, machine));
+	cr_remembered_free(known);
+	for (size_t i = 0; i < SNAPSHOTS; i++)
+		assert_true(knows(object[i]));
+	known = load();
+	for (size_t i = 0; i < SNAPSHOTS; i++) {
+		size_t at = i * 7 % SNAPSHOTS; /* and are asked for in none */
+		struct cr_remembered_manifest what;
+		struct cr_stored_mark mark;
+
+		session_ok(
+			cr_storage_mark(made.repo->storage, object[at], &mark));
+		assert_true(
+			cr_remembered_find(known, object[at], &mark, &what));
+		assert_string_equal(what.object, object[at]);
+		assert_int_equal(what.id.bytes[0], at);
+	}
+	cr_remembered_free(known);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -256,6 +295,7 @@ int main(void)
 		TEST(a_list_from_memory_is_the_same),
 		TEST(what_is_remembered_is_not_read),
 		TEST(another_object_is_read),
+		TEST(in_any_order_all_are_found),
 		TEST(what_changed_is_verified_again),
 		TEST(a_damaged_file_remembers_nothing),
 		TEST(a_few_are_not_worth_a_file),
