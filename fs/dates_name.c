@@ -191,9 +191,9 @@ void cr_dates_name_locked(const struct cr_dates *dates,
 void cr_dates_name(struct cr_dates *dates, const struct cr_date *date,
 		   char out[CR_DATE_NAME_MAX])
 {
-	(void)pthread_mutex_lock(&dates->lock);
+	cr_dates_lock(dates);
 	cr_dates_name_locked(dates, date, out);
-	(void)pthread_mutex_unlock(&dates->lock);
+	cr_dates_unlock(dates);
 }
 
 void cr_dates_path(struct cr_dates *dates, const struct cr_date *date,

@@ -67,13 +67,13 @@ int cr_dates_answer(struct cr_dates *dates, const struct cr_dates_ask *ask)
 
 	if (r < 0 && r != -ENOENT)
 		return r;
-	(void)pthread_mutex_lock(&dates->lock);
+	cr_dates_lock(dates);
 	/* It may have gone meanwhile. */
 	i = cr_dates_at_or_after(view, cr_dates_span(view, ask->source),
 				 ask->snapshot->head.time);
 	if (i < view->count && view->snapshot[i] == ask->snapshot)
 		view->has[i] = r == 0 ? CR_DATES_SHOWN : CR_DATES_ABSENT;
-	(void)pthread_mutex_unlock(&dates->lock);
+	cr_dates_unlock(dates);
 	return 0;
 }
 

@@ -78,7 +78,7 @@ void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
 	struct stat st = { .st_mode = S_IFDIR | 0555, .st_blksize = 4096 };
 	int64_t time;
 
-	(void)pthread_mutex_lock(&dates->lock);
+	cr_dates_lock(dates);
 	time = dates->view.newest;
 	if (date->snapshot)
 		time = date->snapshot->head.time;
@@ -89,7 +89,7 @@ void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
 	else if (listing.kind == CR_DATE_ASOF_AT)
 		time = cr_asof_newest(dates, listing.day);
 	st.st_nlink = 2 + folders_locked(dates, &listing);
-	(void)pthread_mutex_unlock(&dates->lock);
+	cr_dates_unlock(dates);
 
 	/* How many of them are shown may not be known yet. */
 	if (!cr_date_is_folder(date) || dates->options.part)

@@ -53,6 +53,16 @@ struct cr_dates {
 	uint64_t serial;	   /* likewise: of the view */
 };
 
+static inline void cr_dates_lock(struct cr_dates *dates)
+{
+	(void)pthread_mutex_lock(&dates->lock);
+}
+
+static inline void cr_dates_unlock(struct cr_dates *dates)
+{
+	(void)pthread_mutex_unlock(&dates->lock);
+}
+
 /* Make room for @snapshots of @sources, or fewer.  -ENOMEM. */
 cr_must_check int cr_dates_view_init(struct cr_dates_view *view,
 				     size_t snapshots, size_t sources);
