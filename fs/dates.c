@@ -24,12 +24,13 @@ struct cr_date cr_dates_listing(const struct cr_dates *dates,
 	return *dir;
 }
 
-static int find_source(const struct cr_dates *dates, const char *name,
+static int find_source(const struct cr_dates *dates,
+		       const struct cr_dates_view *view, const char *name,
 		       uint32_t *ret)
 {
-	for (uint32_t i = 0; i < dates->view.sources; i++) {
+	for (uint32_t i = 0; i < view->sources; i++) {
 		if (strcmp(dates->name[i], name) == 0 &&
-		    dates->view.span[i].count > 0) {
+		    view->span[i].count > 0) {
 			*ret = i;
 			return 0;
 		}
@@ -40,7 +41,7 @@ static int find_source(const struct cr_dates *dates, const char *name,
 static int find_snapshot(const struct cr_dates *dates, uint32_t source,
 			 const char *name, struct cr_date *ret)
 {
-	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_view *view = dates->listed;
 	const struct cr_dates_span *span = cr_dates_span(view, source);
 	char stamp[CR_STAMP_LEN];
 	int64_t time;
@@ -63,7 +64,7 @@ static int find_snapshot(const struct cr_dates *dates, uint32_t source,
 static int find_last(const struct cr_dates *dates, int64_t day, uint32_t source,
 		     struct cr_dates_ask *ask, struct cr_date *ret)
 {
-	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_view *view = dates->linked;
 	const struct cr_dates_span *span = cr_dates_span(view, source);
 	int64_t begin = day * CR_DAY_SECONDS;
 	const struct cr_snapshot *last = cr_dates_last_shown(
@@ -83,7 +84,7 @@ static int find_last(const struct cr_dates *dates, int64_t day, uint32_t source,
 static bool has_day(const struct cr_dates *dates, int64_t day,
 		    struct cr_dates_ask *ask)
 {
-	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_view *view = dates->linked;
 	struct cr_date last;
 
 	for (size_t i = cr_dates_last_at(view, day, 0);
@@ -115,7 +116,7 @@ static int find_day(const struct cr_dates *dates, const char *name,
 static int find_newest(const struct cr_dates *dates, uint32_t source,
 		       struct cr_dates_ask *ask, struct cr_date *ret)
 {
-	const struct cr_dates_span *span = cr_dates_span(&dates->view, source);
+	const struct cr_dates_span *span = cr_dates_span(dates->linked, source);
 	const struct cr_snapshot *newest = cr_dates_newest_shown(
 		dates, source, span->first, span->first + span->count, ask);
 
@@ -168,7 +169,7 @@ static int find_in(const struct cr_dates *dates, const struct cr_date *dir,
 		return find_last(dates, dir->day, source, ask, ret);
 	if (dir->kind == CR_DATE_ASOF_AT)
 		return find_asof_last(dates, dir->day, source, ask, ret);
-	if (cr_dates_span(&dates->view, source)->count == 0)
+	if (cr_dates_span(dates->listed, source)->count == 0)
 		return -ENOENT;
 	*ret = (struct cr_date){ .kind = CR_DATE_SOURCE, .source = source };
 	return 0;
@@ -208,7 +209,7 @@ static int find_locked(const struct cr_dates *dates, const struct cr_date *dir,
 	case CR_DATE_PAST:
 		return -ENOENT;
 	}
-	if (find_source(dates, name, &source) < 0)
+	if (find_source(dates, cr_dates_view_of(dates, dir), name, &source) < 0)
 		return -ENOENT;
 	return find_in(dates, dir, source, ask, ret);
 }
@@ -261,12 +262,12 @@ static bool next_snapshot(const struct cr_dates *dates, uint32_t source,
 			  int64_t from, struct cr_dates_ask *ask,
 			  struct cr_date_item *ret)
 {
-	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_view *view = dates->listed;
 	const struct cr_dates_span *span = cr_dates_span(view, source);
 	size_t i = cr_dates_at_or_after(view, span, from);
 
 	while (i < span->first + span->count && !ask->snapshot &&
-	       !cr_dates_shown(dates, source, i, ask))
+	       !cr_dates_shown(dates, view, source, i, ask))
 		i++;
 	if (i == span->first + span->count || ask->snapshot)
 		return false;
@@ -281,7 +282,7 @@ static bool next_snapshot(const struct cr_dates *dates, uint32_t source,
 static bool next_day(const struct cr_dates *dates, int64_t from,
 		     struct cr_dates_ask *ask, struct cr_date_item *ret)
 {
-	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_view *view = dates->linked;
 	size_t i = cr_dates_last_at(view, from, 0);
 
 	while (i < view->lasts && !ask->snapshot &&
@@ -345,8 +346,9 @@ static bool next_source_locked(const struct cr_dates *dates,
 			       struct cr_dates_ask *ask,
 			       struct cr_date_item *ret)
 {
-	for (uint64_t n = after; n < dates->view.sources && !ask->snapshot;
-	     n++) {
+	const struct cr_dates_view *view = cr_dates_view_of(dates, dir);
+
+	for (uint64_t n = after; n < view->sources && !ask->snapshot; n++) {
 		if (find_in(dates, dir, (uint32_t)n, ask, &ret->date) < 0)
 			continue;
 		ret->cookie = n + 1;

@@ -112,18 +112,28 @@ void cr_dates_free(struct cr_dates *dates);
 /*
  * Show what @set lists; where that is nothing, the root is dated @now (UTC
  * seconds).  The snapshots are borrowed for as long as @dates lives.  -ENOMEM.
+ *
+ * Who has kept a listing shall find in it whatever a link names.  So, but for
+ * the first time, this only adds to the dated directories what came.  When all
+ * were told of that, cr_dates_relink() makes the links name what @set lists;
+ * and when they were told of that, cr_dates_settle() takes the directories away
+ * that are not in @set any more.
  */
 cr_must_check int cr_dates_update(struct cr_dates *dates,
 				  const struct cr_snapshots *set, int64_t now);
+void cr_dates_relink(struct cr_dates *dates);
+void cr_dates_settle(struct cr_dates *dates);
+/* For the updater: whether there is nothing of that left to do. */
+bool cr_dates_is_settled(const struct cr_dates *dates);
 
 /* How many snapshots are shown, and left out for their xattrs. */
 void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused);
 
-/* Another number whenever something changed. */
+/* Another number whenever links may name something else. */
 uint64_t cr_dates_serial(struct cr_dates *dates);
 /*
- * The snapshots of a source by time, in an array that is the caller's, and
- * which of them is the newest.  -ENOMEM, -EINTR.
+ * The snapshots of a source that links may name, by time, in an array that is
+ * the caller's, and which of them is the newest.  -ENOMEM, -EINTR.
  */
 cr_must_check int cr_dates_source(struct cr_dates *dates, uint32_t source,
 				  const struct cr_snapshot ***ret,
@@ -155,6 +165,8 @@ cr_must_check int cr_dates_list(struct cr_dates *dates,
 bool cr_dates_valid(struct cr_dates *dates, const struct cr_date *date);
 
 bool cr_date_is_folder(const struct cr_date *date);
+/* Whether it is a dated directory, or one that such directories are below. */
+bool cr_date_is_dated(const struct cr_date *date);
 /* Whether past.h knows what is in it, or what it is. */
 bool cr_date_in_past(const struct cr_date *dir);
 bool cr_date_is_past(const struct cr_date *date);

@@ -121,7 +121,7 @@ int64_t cr_dates_now(const struct cr_dates *dates)
 static size_t end_of(const struct cr_dates *dates, int64_t typed,
 		     uint32_t source)
 {
-	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_view *view = dates->linked;
 
 	return cr_dates_at_or_after(view, cr_dates_span(view, source),
 				    cr_asof_end(typed, cr_dates_now(dates)) +
@@ -132,7 +132,7 @@ const struct cr_snapshot *cr_asof_snapshot(const struct cr_dates *dates,
 					   int64_t typed, uint32_t source,
 					   struct cr_dates_ask *ask)
 {
-	const struct cr_dates_span *span = cr_dates_span(&dates->view, source);
+	const struct cr_dates_span *span = cr_dates_span(dates->linked, source);
 
 	return cr_dates_newest_shown(dates, source, span->first,
 				     end_of(dates, typed, source), ask);
@@ -142,7 +142,7 @@ int64_t cr_asof_newest(const struct cr_dates *dates, int64_t typed)
 {
 	int64_t newest = INT64_MIN;
 
-	for (uint32_t i = 0; i < dates->view.sources; i++) {
+	for (uint32_t i = 0; i < dates->linked->sources; i++) {
 		struct cr_dates_ask ask = { 0 }; /* what is not known waits */
 		const struct cr_snapshot *snapshot =
 			cr_asof_snapshot(dates, typed, i, &ask);
@@ -150,5 +150,5 @@ int64_t cr_asof_newest(const struct cr_dates *dates, int64_t typed)
 		if (snapshot)
 			newest = cr_max(newest, snapshot->head.time);
 	}
-	return newest > INT64_MIN ? newest : dates->view.newest;
+	return newest > INT64_MIN ? newest : dates->linked->newest;
 }

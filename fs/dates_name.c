@@ -68,6 +68,12 @@ bool cr_date_is_folder(const struct cr_date *date)
 	return !cr_date_is_link(date) && !cr_date_is_file(date);
 }
 
+bool cr_date_is_dated(const struct cr_date *date)
+{
+	return date->kind == CR_DATE_SNAPSHOTS ||
+	       date->kind == CR_DATE_SOURCE || date->kind == CR_DATE_SNAPSHOT;
+}
+
 /* A link to a version is in the place of its file, one to what is gone in that
  * of the directory it was in. */
 static struct cr_date past_parent(const struct cr_date *date)

@@ -7,11 +7,10 @@
 
 /* ---- Locked ---- */
 
-bool cr_dates_shown(const struct cr_dates *dates, uint32_t source, size_t i,
+bool cr_dates_shown(const struct cr_dates *dates,
+		    const struct cr_dates_view *view, uint32_t source, size_t i,
 		    struct cr_dates_ask *ask)
 {
-	const struct cr_dates_view *view = &dates->view;
-
 	if (!dates->options.part)
 		return true;
 	if (view->has[i] == CR_DATES_UNKNOWN)
@@ -25,8 +24,8 @@ const struct cr_snapshot *cr_dates_last_shown(const struct cr_dates *dates,
 					      struct cr_dates_ask *ask)
 {
 	for (size_t i = end; i-- > first && !ask->snapshot;)
-		if (cr_dates_shown(dates, source, i, ask))
-			return dates->view.snapshot[i];
+		if (cr_dates_shown(dates, dates->linked, source, i, ask))
+			return dates->linked->snapshot[i];
 	return NULL;
 }
 
@@ -35,11 +34,11 @@ const struct cr_snapshot *cr_dates_newest_shown(const struct cr_dates *dates,
 						size_t end,
 						struct cr_dates_ask *ask)
 {
-	const struct cr_dates_view *view = &dates->view;
+	const struct cr_dates_view *view = dates->linked;
 
 	for (size_t i = end; i-- > first && !ask->snapshot;)
 		if (!cr_snapshot_is_ahead(view->snapshot[i]) &&
-		    cr_dates_shown(dates, source, i, ask))
+		    cr_dates_shown(dates, view, source, i, ask))
 			return view->snapshot[i];
 	return ask->snapshot
 		       ? NULL
@@ -58,21 +57,28 @@ static int part_of(const struct cr_dates *dates,
 		       : 0;
 }
 
+/* What was found out about what was asked; it may have gone meanwhile. */
+static void note_locked(struct cr_dates_view *view,
+			const struct cr_dates_ask *ask, enum cr_dates_has has)
+{
+	size_t i = cr_dates_at_or_after(view, cr_dates_span(view, ask->source),
+					ask->snapshot->head.time);
+
+	if (i < view->count && view->snapshot[i] == ask->snapshot)
+		view->has[i] = has;
+}
+
 int cr_dates_answer(struct cr_dates *dates, const struct cr_dates_ask *ask)
 {
 	const struct cr_snapshot *snapshot = ask->snapshot;
 	int r = part_of(dates, &snapshot);
-	const struct cr_dates_view *view = &dates->view;
-	size_t i;
+	enum cr_dates_has has = r == 0 ? CR_DATES_SHOWN : CR_DATES_ABSENT;
 
 	if (r < 0 && r != -ENOENT)
 		return r;
 	cr_dates_lock(dates);
-	/* It may have gone meanwhile. */
-	i = cr_dates_at_or_after(view, cr_dates_span(view, ask->source),
-				 ask->snapshot->head.time);
-	if (i < view->count && view->snapshot[i] == ask->snapshot)
-		view->has[i] = r == 0 ? CR_DATES_SHOWN : CR_DATES_ABSENT;
+	note_locked(dates->listed, ask, has);
+	note_locked(dates->linked, ask, has);
 	cr_dates_unlock(dates);
 	return 0;
 }

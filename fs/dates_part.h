@@ -12,7 +12,7 @@
 
 #include "fs/dates_view.h"
 
-/* Of what the view knows. */
+/* Of what a view knows. */
 enum cr_dates_has {
 	CR_DATES_UNKNOWN,
 	CR_DATES_SHOWN, /* or it cannot be told: whoever looks is told so */
@@ -26,15 +26,16 @@ struct cr_dates_ask {
 };
 
 /*
- * Locked.  Whether snapshot number @i of the view, one of @source, is shown;
+ * Locked.  Whether snapshot number @i of @view, one of @source, is shown;
  * false also when @ask was set.
  */
-bool cr_dates_shown(const struct cr_dates *dates, uint32_t source, size_t i,
+bool cr_dates_shown(const struct cr_dates *dates,
+		    const struct cr_dates_view *view, uint32_t source, size_t i,
 		    struct cr_dates_ask *ask);
 
 /*
- * Locked.  The last snapshot of @source from number @first up to before @end
- * that is shown, or NULL; also when @ask was set.
+ * Locked.  Of what is linked the last snapshot of @source from number @first up
+ * to before @end that is shown, or NULL; also when @ask was set.
  */
 const struct cr_snapshot *cr_dates_last_shown(const struct cr_dates *dates,
 					      uint32_t source, size_t first,

@@ -37,20 +37,21 @@ static int64_t newest_of_source(const struct cr_dates_view *view,
 static size_t folders_locked(const struct cr_dates *dates,
 			     const struct cr_date *dir)
 {
+	const struct cr_dates_view *view = cr_dates_view_of(dates, dir);
 	size_t n = 0;
 
 	switch (dir->kind) {
 	case CR_DATE_ROOT:
 		return CR_DATES_TOP;
 	case CR_DATE_SOURCE:
-		return cr_dates_span(&dates->view, dir->source)->count;
+		return cr_dates_span(view, dir->source)->count;
 	case CR_DATE_DAYS:
-		return dates->view.days;
+		return view->days;
 	case CR_DATE_SNAPSHOTS:
 	case CR_DATE_VERSIONS:
 	case CR_DATE_DELETED:
-		for (uint32_t i = 0; i < dates->view.sources; i++)
-			n += dates->view.span[i].count > 0;
+		for (uint32_t i = 0; i < view->sources; i++)
+			n += view->span[i].count > 0;
 		return n;
 	case CR_DATE_SNAPSHOT:
 	case CR_DATE_LATEST:
@@ -76,16 +77,18 @@ void cr_dates_stat(struct cr_dates *dates, const struct cr_date *date,
 	struct cr_date listing = cr_dates_listing(dates, date);
 	char target[CR_DATE_PATH_MAX];
 	struct stat st = { .st_mode = S_IFDIR | 0555, .st_blksize = 4096 };
+	const struct cr_dates_view *view;
 	int64_t time;
 
 	cr_dates_lock(dates);
-	time = dates->view.newest;
+	view = cr_dates_view_of(dates, &listing);
+	time = view->newest;
 	if (date->snapshot)
 		time = date->snapshot->head.time;
 	else if (listing.kind == CR_DATE_SOURCE)
-		time = newest_of_source(&dates->view, listing.source);
+		time = newest_of_source(view, listing.source);
 	else if (listing.kind == CR_DATE_DAY)
-		time = newest_of_day(&dates->view, listing.day);
+		time = newest_of_day(view, listing.day);
 	else if (listing.kind == CR_DATE_ASOF_AT)
 		time = cr_asof_newest(dates, listing.day);
 	st.st_nlink = 2 + folders_locked(dates, &listing);

@@ -25,6 +25,9 @@ int cr_dates_new(const struct cr_dates_options *options, struct cr_dates **ret)
 	dates->gid = getegid();
 	(void)pthread_mutex_init(&dates->lock, NULL);
 	r = cr_about_new(options, &dates->about);
+	if (r == 0)
+		r = cr_dates_view_new(0, 0, &dates->listed);
+	dates->linked = dates->listed;
 	if (r < 0)
 		return r;
 	*ret = cr_take(dates);
@@ -36,7 +39,10 @@ void cr_dates_free(struct cr_dates *dates)
 	if (!dates)
 		return;
 	cr_about_free(dates->about);
-	cr_dates_view_release(&dates->view);
+	if (dates->linked != dates->listed)
+		cr_dates_view_free(dates->linked);
+	cr_dates_view_free(dates->listed);
+	cr_dates_view_free(dates->next);
 	free(dates->name);
 	(void)pthread_mutex_destroy(&dates->lock);
 	free(dates);
@@ -84,11 +90,11 @@ static bool is_shown(const struct cr_dates *dates,
 	return cr_stamp_parse(stamp, &back) == 0 && back == snapshot->head.time;
 }
 
-int cr_dates_update(struct cr_dates *dates, const struct cr_snapshots *set,
-		    int64_t now)
+/* What @set lists, as a view. */
+static int view_of(struct cr_dates *dates, const struct cr_snapshots *set,
+		   int64_t now, struct cr_dates_view **ret)
 {
-	cr_cleanup(cr_dates_view_release) struct cr_dates_view view = { 0 };
-	struct cr_dates_view old;
+	cr_cleanup(cr_dates_view_freep) struct cr_dates_view *view = NULL;
 	uint32_t number = 0;
 	int r = 0;
 
@@ -97,33 +103,87 @@ int cr_dates_update(struct cr_dates *dates, const struct cr_snapshots *set,
 		r = number_of(dates, dates->options.only, &number);
 	/* At most as many new sources as there are snapshots. */
 	if (r == 0)
-		r = cr_dates_view_init(&view, set->count,
-				       dates->names + set->count);
+		r = cr_dates_view_new(set->count, dates->names + set->count,
+				      &view);
 	for (size_t i = 0; i < set->count && r == 0; i++) {
-		if (!is_shown(dates, set->snapshot[i], &view.refused))
+		if (!is_shown(dates, set->snapshot[i], &view->refused))
 			continue;
 		r = number_of(dates, set->snapshot[i]->source, &number);
 		if (r == 0)
-			cr_dates_view_add(&view, number, set->snapshot[i]);
+			cr_dates_view_add(view, number, set->snapshot[i]);
 	}
 	if (r < 0)
 		return r;
-	cr_dates_view_done(&view, dates->names, now);
+	cr_dates_view_done(view, dates->names, now);
+	*ret = cr_take(view);
+	return 0;
+}
+
+/* List @listed from now on, and keep @next to be linked. */
+static void list(struct cr_dates *dates, struct cr_dates_view *listed,
+		 struct cr_dates_view *next)
+{
+	struct cr_dates_view *old = dates->listed, *waited = dates->next;
 
 	cr_dates_lock(dates);
-	old = dates->view;
-	dates->view = cr_take(view);
+	dates->listed = listed;
+	dates->next = next;
+	cr_dates_unlock(dates);
+	if (old != dates->linked)
+		cr_dates_view_free(old);
+	cr_dates_view_free(waited);
+}
+
+int cr_dates_update(struct cr_dates *dates, const struct cr_snapshots *set,
+		    int64_t now)
+{
+	cr_cleanup(cr_dates_view_freep) struct cr_dates_view *next = NULL;
+	struct cr_dates_view *listed;
+	bool is_first = dates->serial == 0;
+	int r = view_of(dates, set, now, &next);
+
+	if (r == 0)
+		r = cr_dates_view_merge(dates->listed, next, &listed);
+	if (r < 0)
+		return r;
+	list(dates, listed, cr_take(next));
+	if (is_first) { /* nobody was told of anything else */
+		cr_dates_relink(dates);
+		cr_dates_settle(dates);
+	}
+	return 0;
+}
+
+bool cr_dates_is_settled(const struct cr_dates *dates)
+{
+	return dates->listed == dates->linked;
+}
+
+void cr_dates_relink(struct cr_dates *dates)
+{
+	struct cr_dates_view *old = dates->linked;
+
+	if (!dates->next)
+		return;
+	cr_dates_lock(dates);
+	dates->linked = cr_take(dates->next);
 	dates->serial++;
 	cr_dates_unlock(dates);
-	cr_dates_view_release(&old);
-	return 0;
+	if (old != dates->listed)
+		cr_dates_view_free(old);
+}
+
+void cr_dates_settle(struct cr_dates *dates)
+{
+	if (!dates->next && !cr_dates_is_settled(dates))
+		list(dates, dates->linked, NULL);
 }
 
 void cr_dates_count(struct cr_dates *dates, size_t *shown, size_t *refused)
 {
 	cr_dates_lock(dates);
-	*shown = dates->view.count;
-	*refused = dates->view.refused;
+	*shown = dates->listed->count;
+	*refused = dates->listed->refused;
 	cr_dates_unlock(dates);
 }
 
@@ -147,11 +207,11 @@ int cr_dates_source(struct cr_dates *dates, uint32_t source,
 	int r;
 
 	cr_dates_lock(dates);
-	span = cr_dates_span(&dates->view, source);
+	span = cr_dates_span(dates->linked, source);
 	if (span->count < UINT32_MAX)
 		copy = calloc(span->count + 1, sizeof(struct cr_snapshot *));
 	if (copy && span->count > 0)
-		memcpy(copy, dates->view.snapshot + span->first,
+		memcpy(copy, dates->linked->snapshot + span->first,
 		       span->count * sizeof(struct cr_snapshot *));
 	n = copy ? (uint32_t)span->count : 0;
 	cr_dates_unlock(dates);

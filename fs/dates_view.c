@@ -5,27 +5,34 @@
 
 #include "store/read/snapshots.h"
 
-void cr_dates_view_release(struct cr_dates_view *view)
+void cr_dates_view_free(struct cr_dates_view *view)
 {
+	if (!view)
+		return;
 	free(view->snapshot);
 	free(view->has);
 	free(view->span);
 	free(view->last);
-	*view = (struct cr_dates_view){ 0 };
+	free(view);
 }
 
-int cr_dates_view_init(struct cr_dates_view *view, size_t snapshots,
-		       size_t sources)
+int cr_dates_view_new(size_t snapshots, size_t sources,
+		      struct cr_dates_view **ret)
 {
-	*view = (struct cr_dates_view){ .newest = INT64_MIN };
+	cr_cleanup(cr_dates_view_freep) struct cr_dates_view *view =
+		calloc(1, sizeof(*view));
+
+	if (!view)
+		return -ENOMEM;
+	view->newest = INT64_MIN;
 	view->snapshot = calloc(snapshots + 1, sizeof(struct cr_snapshot *));
 	view->has = calloc(snapshots + 1, sizeof(*view->has));
 	view->last = calloc(snapshots + 1, sizeof(*view->last));
 	view->span = calloc(sources + 1, sizeof(*view->span));
-	if (view->snapshot && view->has && view->last && view->span)
-		return 0;
-	cr_dates_view_release(view);
-	return -ENOMEM;
+	if (!view->snapshot || !view->has || !view->last || !view->span)
+		return -ENOMEM;
+	*ret = cr_take(view);
+	return 0;
 }
 
 int64_t cr_dates_day(int64_t time)
@@ -49,9 +56,6 @@ void cr_dates_view_add(struct cr_dates_view *view, uint32_t number,
 	view->snapshot[view->count++] = snapshot;
 	span->count++;
 	view->newest = cr_max(view->newest, time);
-
-	if (cr_snapshot_is_newer(snapshot, span->newest))
-		span->newest = snapshot;
 
 	last = &view->last[view->lasts];
 	if (span->count > 1 && last[-1].day == day)
@@ -80,6 +84,52 @@ void cr_dates_view_done(struct cr_dates_view *view, uint32_t sources,
 	for (size_t i = 0; i < view->lasts; i++)
 		if (i == 0 || view->last[i].day != view->last[i - 1].day)
 			view->days++;
+}
+
+/* Those of source @number that either has, by time. */
+static void merge_source(struct cr_dates_view *view, uint32_t number,
+			 const struct cr_dates_view *old,
+			 const struct cr_dates_view *next)
+{
+	const struct cr_dates_span *a = cr_dates_span(old, number);
+	const struct cr_dates_span *b = cr_dates_span(next, number);
+	size_t i = a->first, j = b->first;
+
+	while (i < a->first + a->count || j < b->first + b->count) {
+		bool from_old = j == b->first + b->count ||
+				(i < a->first + a->count &&
+				 old->snapshot[i]->head.time <=
+					 next->snapshot[j]->head.time);
+
+		/* Of two at one time the second is not taken. */
+		cr_dates_view_add(view, number,
+				  from_old ? old->snapshot[i++]
+					   : next->snapshot[j++]);
+	}
+}
+
+int cr_dates_view_merge(const struct cr_dates_view *old,
+			const struct cr_dates_view *next,
+			struct cr_dates_view **ret)
+{
+	uint32_t sources = cr_max(old->sources, next->sources);
+	struct cr_dates_view *view;
+	int r = cr_dates_view_new(old->count + next->count, sources, &view);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < sources; i++)
+		merge_source(view, i, old, next);
+	cr_dates_view_done(view, sources, next->newest);
+	view->refused = next->refused;
+	*ret = view;
+	return 0;
+}
+
+const struct cr_dates_view *cr_dates_view_of(const struct cr_dates *dates,
+					     const struct cr_date *date)
+{
+	return cr_date_is_dated(date) ? dates->listed : dates->linked;
 }
 
 const struct cr_dates_span *cr_dates_span(const struct cr_dates_view *view,

@@ -17,7 +17,6 @@
 struct cr_dates_span {
 	size_t first;
 	size_t count;
-	const struct cr_snapshot *newest; /* or NULL */
 };
 
 /* The last snapshot of a source on a day. */
@@ -49,8 +48,16 @@ struct cr_dates {
 	/* Sources keep their number for good.  under: lock */
 	char (*name)[CR_SOURCE_MAX + 1]; /* owned */
 	uint32_t names;
-	struct cr_dates_view view; /* under: lock */
-	uint64_t serial;	   /* likewise: of the view */
+	/*
+	 * What is listed and found as a directory, and what links name; the
+	 * same one unless an update is on its way.  The kernel may still have
+	 * the listings of before: so what links name is listed earlier, and
+	 * stays longer.  under: lock
+	 */
+	struct cr_dates_view *listed; /* owned */
+	struct cr_dates_view *linked; /* owned, unless it is listed */
+	struct cr_dates_view *next;   /* owned: what is to be linked; or NULL */
+	uint64_t serial;	      /* under: lock; of what is linked */
 };
 
 static inline void cr_dates_lock(struct cr_dates *dates)
@@ -63,18 +70,34 @@ static inline void cr_dates_unlock(struct cr_dates *dates)
 	(void)pthread_mutex_unlock(&dates->lock);
 }
 
-/* Make room for @snapshots of @sources, or fewer.  -ENOMEM. */
-cr_must_check int cr_dates_view_init(struct cr_dates_view *view,
-				     size_t snapshots, size_t sources);
+/* With room for @snapshots of @sources, or fewer.  -ENOMEM. */
+cr_must_check int cr_dates_view_new(size_t snapshots, size_t sources,
+				    struct cr_dates_view **ret);
 /* Add the next one, of source @number: by source, then time. */
 void cr_dates_view_add(struct cr_dates_view *view, uint32_t number,
 		       const struct cr_snapshot *snapshot);
 /* All were added. */
 void cr_dates_view_done(struct cr_dates_view *view, uint32_t sources,
 			int64_t now);
-void cr_dates_view_release(struct cr_dates_view *view);
+/*
+ * What either shows, as another view; where both have a snapshot of the same
+ * time, that of @old.  -ENOMEM.
+ */
+cr_must_check int cr_dates_view_merge(const struct cr_dates_view *old,
+				      const struct cr_dates_view *next,
+				      struct cr_dates_view **ret);
+void cr_dates_view_free(struct cr_dates_view *view);
+
+static inline void cr_dates_view_freep(struct cr_dates_view **view)
+{
+	cr_dates_view_free(*view);
+}
 
 int64_t cr_dates_day(int64_t time);
+
+/* Locked: what goes for @date. */
+const struct cr_dates_view *cr_dates_view_of(const struct cr_dates *dates,
+					     const struct cr_date *date);
 
 const struct cr_dates_span *cr_dates_span(const struct cr_dates_view *view,
 					  uint32_t source);

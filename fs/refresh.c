@@ -31,6 +31,7 @@ struct cr_refresh {
 	int stop;    /* eventfd */
 	int signals; /* signalfd */
 	bool told;   /* the keeper, that a signal came */
+	bool behind; /* the kernel was not told of all that is new */
 };
 
 /* Runs without any lock: the kernel may have to wait for a request of ours. */
@@ -57,6 +58,43 @@ static void tell_kernel(void *arg, uint64_t id, const struct cr_date *date)
 						       0);
 }
 
+static void tell_of_directories(void *arg, uint64_t id,
+				const struct cr_date *date)
+{
+	if (cr_date_is_dated(date))
+		tell_kernel(arg, id, date);
+}
+
+static void tell_of_links(void *arg, uint64_t id, const struct cr_date *date)
+{
+	if (!cr_date_is_dated(date))
+		tell_kernel(arg, id, date);
+}
+
+static int tell(struct cr_mount *mount, cr_node_date_fn fn)
+{
+	const struct cr_date root = { .kind = CR_DATE_ROOT };
+
+	tell_kernel(mount, CR_NODE_ROOT, &root);
+	return cr_inodes_each_date(mount->inodes, fn, mount);
+}
+
+/* Each step once the kernel knows of the one before: cr_dates_update(). */
+static int show_in_turn(struct cr_mount *mount)
+{
+	int r = tell(mount, tell_of_directories);
+
+	if (r == 0) {
+		cr_dates_relink(mount->dates);
+		r = tell(mount, tell_of_links);
+	}
+	if (r == 0) {
+		cr_dates_settle(mount->dates);
+		r = tell(mount, tell_of_directories);
+	}
+	return r;
+}
+
 /* What is found in the packs is found without the index, too. */
 static void catch_up(const struct cr_mount *mount)
 {
@@ -67,9 +105,9 @@ static void catch_up(const struct cr_mount *mount)
 		cr_log(CR_LOG_INFO, "the index is behind: %s", cr_detail());
 }
 
-static void refresh(struct cr_mount *mount)
+static void refresh(struct cr_refresh *self)
 {
-	const struct cr_date root = { .kind = CR_DATE_ROOT };
+	struct cr_mount *mount = self->mount;
 	int r;
 
 	cr_mount_drop_damaged(mount);
@@ -77,11 +115,14 @@ static void refresh(struct cr_mount *mount)
 	if (r < 0)
 		cr_damage_note(mount->damage,
 			       *cr_detail() ? cr_detail() : cr_strerror(r));
-	if (r <= 0)
+	/* What it failed at may have come after something new. */
+	if (r > 0 || !cr_dates_is_settled(mount->dates))
+		self->behind = true;
+	if (!self->behind)
 		return;
-	tell_kernel(mount, CR_NODE_ROOT, &root);
-	r = cr_inodes_each_date(mount->inodes, tell_kernel, mount);
-	if (r < 0) /* then it looks again after a second */
+	r = show_in_turn(mount);
+	self->behind = r < 0; /* then it is told after a second */
+	if (r < 0)
 		cr_log(CR_LOG_INFO, "new snapshots: %s", cr_strerror(r));
 	catch_up(mount);
 	cr_mount_sum_up(mount);
@@ -148,7 +189,7 @@ static void *run(void *arg)
 		}
 		wait = PERIOD_MS;
 		cr_detail_clear();
-		refresh(self->mount);
+		refresh(self);
 		if (n % CATCH_UP_EVERY == 0)
 			catch_up(self->mount);
 		look_for_idleness(self->mount);

@@ -5,7 +5,7 @@ usage: hammer.py KIND SEED SOURCE FOLDER
 
 FOLDER holds snapshots of SOURCE, which holds files, directories and links, and
 did not change since the first.  KIND is sequential, random, mmap, find, stat or,
-where FOLDER is snapshots/NAME, views.  What was read is dropped from the
+where FOLDER is snapshots/NAME, views or links.  What was read is dropped from the
 kernel's memory, so that the mount is asked again.  Prints "begun" after one
 round and, at the end, how many things were compared.  Exit status 1, with a
 line on standard error, as soon as one differs.
@@ -19,6 +19,7 @@ import select
 import stat
 import subprocess
 import sys
+import time
 
 PIECE = 128 << 10
 
@@ -121,6 +122,21 @@ class Reader:
                 self.same(error.errno in (errno.ENOENT, errno.ENOTDIR), True,
                           f'{name}.missing: {error}')
 
+    def listed(self, link):
+        """What it names can be seen where the snapshots are."""
+        snapshot = os.path.basename(os.readlink(link))
+        self.same(snapshot in os.listdir(self.folder), True,
+                  f'{link}: {snapshot} is listed')
+
+    def links(self):
+        """Links that the kernel does not know, so that the mount is asked."""
+        top, name = self.folder.rsplit('/snapshots/')
+        for _ in range(16):
+            when = (f'{self.draw.randrange(2100, 9999)}-01-01T00-00-'
+                    f'{self.draw.randrange(60):02}Z')
+            self.listed(os.path.join(top, 'asof', when, name))
+        time.sleep(0.01)
+
     def views(self):
         """The whole history of one file, and what is told of the mount."""
         top, name = self.folder.rsplit('/snapshots/')
@@ -135,9 +151,7 @@ class Reader:
         self.same([entry.name for entry in os.scandir(gone)
                    if entry.is_symlink()], [], gone)
         for link in ('latest', 'asof/today'):
-            link = os.path.join(top, link, name)
-            self.same(os.path.basename(os.readlink(link)) in
-                      os.listdir(self.folder), True, link)
+            self.listed(os.path.join(top, link, name))
         with open(os.path.join(top, '.caprock/status.json'),
                   encoding='utf-8') as file:
             self.same(type(json.load(file)), dict, file.name)

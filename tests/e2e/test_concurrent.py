@@ -46,11 +46,11 @@ def forget_names():
 
 
 @contextlib.contextmanager
-def readers(source, folder):
-    """64 of them, each of which has read something; all must end well."""
+def readers(source, folder, kinds=KINDS):
+    """All of them have read something when it begins, and must end well."""
     with contextlib.ExitStack() as stack:
         begun = []
-        for kind, count in KINDS.items():
+        for kind, count in kinds.items():
             for i in range(count):
                 argv = [sys.executable, harness.ROOT / 'tests/e2e/hammer.py',
                         kind, str(i), source, folder]
@@ -88,6 +88,20 @@ def test_64_readers_while_backups_are_made(repo, tmp_path):
                           f'{name} appears')
             compare.assert_equal(other, mount.snapshot('other'))
             forget_names()
+
+
+@pytest.mark.threads
+def test_what_a_link_names_is_listed(repo, tmp_path):
+    """At every moment: the kernel keeps listings, and links are asked for."""
+    source = tmp_path / 'source'
+    harness.write(source / 'file')
+    repo.backup(source)
+    with repo.mount() as mount, \
+            readers(source, mount.path / 'snapshots/src', {'links': 3}):
+        for _ in range(3 * BACKUPS):
+            name = repo.backup(source)['time'].replace(':', '-')
+            harness.until(lambda name=name: os.readlink(
+                mount.path / 'latest/src').endswith(name), f'{name} appears')
 
 
 @pytest.mark.threads
