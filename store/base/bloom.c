@@ -80,6 +80,12 @@ void cr_bloom_add(struct cr_bloom *bloom, const struct cr_id *id)
 	}
 }
 
+static uint64_t word_of(const struct cr_bloom *bloom, size_t line, size_t word)
+{
+	return atomic_load_explicit(&bloom->line[line][word],
+				    memory_order_relaxed);
+}
+
 bool cr_bloom_may_have(const struct cr_bloom *bloom, const struct cr_id *id)
 {
 	uint64_t bits;
@@ -88,10 +94,29 @@ bool cr_bloom_may_have(const struct cr_bloom *bloom, const struct cr_id *id)
 	for (unsigned int i = 0; i < BITS; i++) {
 		uint64_t bit = next_bit(&bits, &word);
 
-		if ((atomic_load_explicit(&bloom->line[line][word],
-					  memory_order_relaxed) &
-		     bit) == 0)
+		if ((word_of(bloom, line, word) & bit) == 0)
 			return false;
 	}
 	return true;
+}
+
+void *cr_bloom_memory(struct cr_bloom *bloom, size_t *bytes)
+{
+	*bytes = (bloom->mask + 1) * LINE_LEN;
+	return bloom->line;
+}
+
+void cr_bloom_fold(struct cr_bloom *bloom)
+{
+	size_t half = (bloom->mask + 1) / 2;
+
+	assert(half > 0);
+	for (size_t line = 0; line < half; line++)
+		for (size_t word = 0; word < WORDS; word++)
+			atomic_store_explicit(
+				&bloom->line[line][word],
+				word_of(bloom, line, word) |
+					word_of(bloom, line + half, word),
+				memory_order_relaxed);
+	bloom->mask = half - 1;
 }

@@ -30,4 +30,15 @@ void cr_bloom_add(struct cr_bloom *bloom, const struct cr_id *id);
 /* False: @id was never added, by what this thread knows to have happened. */
 bool cr_bloom_may_have(const struct cr_bloom *bloom, const struct cr_id *id);
 
+/*
+ * All of it, borrowed, to be stored or to be filled with what was stored:
+ * @bytes, words as this machine has them.
+ */
+void *cr_bloom_memory(struct cr_bloom *bloom, size_t *bytes);
+/*
+ * Make it half as large, from 128 bytes on; what was added stays.  Not while
+ * others add or ask.
+ */
+void cr_bloom_fold(struct cr_bloom *bloom);
+
 #endif

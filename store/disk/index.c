@@ -91,7 +91,7 @@ int cr_index_find(struct cr_index *index, const struct cr_id *id,
 	struct search s = { .index = index, .out = out, .max = max };
 	int r;
 
-	if (index->added && !cr_bloom_may_have(index->added, id))
+	if (index->ids && !cr_ids_may_have(index->ids, id))
 		return 0;
 	r = search(&s, id);
 	/* The primary may have deleted what a secondary did not hold. */

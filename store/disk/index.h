@@ -48,9 +48,10 @@ enum cr_index_mode {
  * missing database is made; one that kills the child, fails, or has lost rows
  * is set aside with a line in the log.  As secondary: -ENOENT without a
  * sentence when there is none, -CR_EINDEX when it is damaged.  @cache_bytes
- * bounds RocksDB's block cache and write buffers together; a primary that finds
- * no rows takes a sixteenth more for a filter of those it adds.  @state need
- * not outlive the index.  -CR_EINDEX with RocksDB's sentence, -errno.
+ * bounds RocksDB's block cache, its write buffers and the filter of ids
+ * (index_ids.h) together; of a primary that finds no rows that is a sixteenth
+ * more.  @state need not outlive the index.  -CR_EINDEX with RocksDB's
+ * sentence, -errno.
  */
 cr_must_check int cr_index_open(const struct cr_state *state,
 				enum cr_index_mode mode, size_t cache_bytes,

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The changes a primary makes. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "store/base/bloom.h"
 #include "store/base/error.h"
+#include "store/base/log.h"
 #include "store/base/put.h"
 #include "store/disk/index_bulk.h"
 #include "store/disk/index_impl.h"
@@ -150,10 +155,13 @@ static int hold_pack(struct cr_index *index, const struct cr_pack_facts *facts,
 }
 
 /* Before the rows are there to be found. */
-static void note_added(struct cr_index *index, const struct cr_footer *footer)
+static int note_ids(struct cr_index *index, const struct cr_footer *footer)
 {
-	for (uint32_t i = 0; index->added && footer && i < footer->chunks; i++)
-		cr_bloom_add(index->added, &footer->chunk[i].id);
+	int r = footer->chunks > 0 ? cr_ids_touch(index->ids) : 0;
+
+	for (uint32_t i = 0; r == 0 && i < footer->chunks; i++)
+		cr_ids_add(index->ids, &footer->chunk[i].id);
+	return r;
 }
 
 int cr_index_add_pack(struct cr_index *index, const struct cr_pack_facts *facts,
@@ -170,7 +178,9 @@ int cr_index_add_pack(struct cr_index *index, const struct cr_pack_facts *facts,
 	} else if (r < 0) {
 		return r;
 	}
-	note_added(index, footer);
+	r = footer ? note_ids(index, footer) : 0;
+	if (r < 0)
+		return r;
 	if (index->bulk) {
 		r = hold_pack(index, facts, footer, n);
 	} else {
@@ -260,12 +270,54 @@ static bool marks_equal(const struct cr_kv_mark *a, const struct cr_kv_mark *b)
 	       a->list_len == b->list_len && a->list_hash == b->list_hash;
 }
 
+struct fill {
+	struct cr_bloom *bloom;
+	uint64_t rows;
+};
+
+static int fill_row(void *arg, struct cr_piece key, struct cr_piece value)
+{
+	struct fill *fill = arg;
+	struct cr_id id = { { 0 } };
+
+	(void)value;
+	if (key.len < CR_PREFIX_LEN)
+		return 0;
+	memcpy(id.bytes, key.bytes, CR_PREFIX_LEN);
+	cr_bloom_add(fill->bloom, &id);
+	fill->rows++;
+	return 0;
+}
+
+/* Make the filter of ids anew where it is lost or too full, which takes reading
+ * all of them. */
+static int fill_ids(struct cr_index *index)
+{
+	struct cr_kv *kv = cr_index_kv(index);
+	uint64_t rows = cr_kv_estimate(kv, CR_FAMILY_CHUNKS);
+	struct fill fill = { 0 };
+	int r;
+
+	if (!index->ids) /* it is being opened */
+		return 0;
+	if (!cr_ids_fill_begin(index->ids, rows, &fill.bloom))
+		return 0;
+	cr_log(CR_LOG_INFO, "the index: reading some %" PRIu64 " ids anew",
+	       rows);
+	r = cr_kv_each(kv, CR_FAMILY_CHUNKS, cr_no_bytes(), fill_row, &fill);
+	cr_ids_fill_end(index->ids, fill.rows, r == 0);
+	cr_index_make_room(index, cr_ids_bytes(index->ids));
+	return cr_index_judge(index, r);
+}
+
 int cr_index_flush(struct cr_index *index)
 {
 	struct cr_kv *kv = cr_index_kv(index);
 	struct cr_index_db db = { .n = index->db.n };
 	int r = cr_kv_flush(kv);
 
+	if (r == 0)
+		r = fill_ids(index);
 	if (r == 0)
 		r = cr_kv_mark(kv, &db.mark);
 	if (r < 0 || marks_equal(&db.mark, &index->db.mark))

@@ -8,9 +8,9 @@
 
 #include <stdatomic.h>
 
-#include "store/base/bloom.h"
 #include "store/disk/index.h"
 #include "store/disk/index_db.h"
+#include "store/disk/index_ids.h"
 #include "store/disk/index_row.h"
 
 /* How often a secondary follows to a new database before it is opened anew. */
@@ -37,8 +37,7 @@ struct cr_index {
 	uint32_t next;
 	struct cr_kv_batch *batch; /* owned; empty between calls */
 	struct cr_bulk *bulk;	   /* owned; NULL outside of bulk */
-	/* Of an index that was empty when it was opened, all; else NULL. */
-	struct cr_bloom *added; /* owned */
+	struct cr_ids *ids;	   /* owned */
 };
 
 static inline struct cr_kv *cr_index_kv(struct cr_index *index)
@@ -60,6 +59,9 @@ cr_must_check int cr_index_ask(const struct cr_state *state, size_t cache_bytes,
  */
 cr_must_check int cr_index_reopen(const struct cr_state *state,
 				  size_t cache_bytes, struct cr_index **ret);
+
+/* Primary: keep less of the tables, since the filter of ids takes @bytes. */
+void cr_index_make_room(struct cr_index *index, size_t bytes);
 
 /* Pass @r on; where it says that the database is damaged, note that. */
 int cr_index_judge(struct cr_index *index, int r);

@@ -10,9 +10,10 @@
 #include "store/disk/index_impl.h"
 #include "store/disk/kv_probe.h"
 
-/* The filter of what was added: a part of the cache in bytes, and the least. */
-#define ADDED_PART 16u
-#define ADDED_MIN  4096u
+/* The filter of ids: a part of the cache where there are none yet, and at most.
+ */
+#define IDS_FIRST(cache) ((cache) / 16)
+#define IDS_MOST(cache)	 ((cache) / 10 * 7)
 
 static struct cr_kv_options options_of(const struct cr_index *index,
 				       enum cr_kv_mode mode)
@@ -210,29 +211,37 @@ static int say_some(void *arg, struct cr_piece key, struct cr_piece value)
 	return 1;
 }
 
-/*
- * To find nothing costs RocksDB some 4 us, and a first backup finds nothing a
- * hundred thousand times.  What nobody else can have added is known here.
- */
-static int watch_from_empty(struct cr_index *index)
+void cr_index_make_room(struct cr_index *index, size_t bytes)
 {
-	size_t bytes = ADDED_MIN;
-	int r = cr_kv_each(cr_index_kv(index), CR_FAMILY_CHUNKS, cr_no_bytes(),
-			   say_some, NULL);
+	size_t cache = index->cache_bytes;
 
+	/* A quarter is for write buffers: kv.c. */
+	cr_kv_set_cache(cr_index_kv(index),
+			cache - cache / 4 - cr_min(bytes, IDS_MOST(cache)));
+}
+
+/* The filter that there is, or of an empty database a first one. */
+static int open_ids(struct cr_index *index)
+{
+	size_t cache = index->cache_bytes;
+	int r = cr_ids_open(index->base, index->db.n, IDS_MOST(cache),
+			    &index->ids);
+
+	if (r < 0)
+		return r;
 	/* What goes wrong here will be told to whoever searches. */
-	if (r != 0)
-		return 0;
-	while (bytes * 2 <= index->cache_bytes / ADDED_PART)
-		bytes *= 2;
-	return cr_bloom_new(bytes, &index->added);
+	if (cr_kv_each(cr_index_kv(index), CR_FAMILY_CHUNKS, cr_no_bytes(),
+		       say_some, NULL) == 0)
+		return cr_ids_begin(index->ids, IDS_FIRST(cache));
+	cr_index_make_room(index, cr_ids_bytes(index->ids));
+	return 0;
 }
 
 static int open_primary(struct cr_index *index)
 {
 	int r = open_or_renew(index);
 
-	return r < 0 ? r : watch_from_empty(index);
+	return r < 0 ? r : open_ids(index);
 }
 
 /* The pointer; -ENOENT when it leads to nothing yet. */
@@ -363,7 +372,7 @@ void cr_index_close(struct cr_index *index)
 	if (!index)
 		return;
 	cr_bulk_free(index->bulk);
-	cr_bloom_free(index->added);
+	cr_ids_close(index->ids);
 	shut(index);
 	for (size_t i = 0; i < index->retirees; i++)
 		cr_kv_close(index->retired[i]);

@@ -2,6 +2,7 @@
 #include "store/base/bloom.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "tests/unit/random.h"
 #include "tests/unit/unit.h"
@@ -92,6 +93,42 @@ static void few_others_seem_to_be_there(void **state)
 	assert_false_ones(BYTES * 2, 300000);
 }
 
+static void half_of_it_has_all_that_was_added(void **state)
+{
+	struct cr_bloom *bloom = new_bloom();
+	size_t bytes;
+
+	(void)state;
+	add(bloom, 0, BYTES / 16);
+	for (size_t want = BYTES; want >= BYTES / 8; want /= 2) {
+		(void)cr_bloom_memory(bloom, &bytes);
+		assert_int_equal(bytes, want);
+		assert_int_equal(had(bloom, 0, BYTES / 16), BYTES / 16);
+		/* As good as one that was made so small: 16 bits an id. */
+		assert_true(had(bloom, BYTES, BYTES + 100000) <= 300);
+		cr_bloom_fold(bloom);
+	}
+	cr_bloom_free(bloom);
+}
+
+static void what_was_copied_has_the_same(void **state)
+{
+	struct cr_bloom *bloom = new_bloom(), *copy = new_bloom();
+	size_t bytes;
+	void *to, *from;
+
+	(void)state;
+	add(bloom, 0, BYTES / 4);
+	from = cr_bloom_memory(bloom, &bytes);
+	to = cr_bloom_memory(copy, &bytes);
+	memcpy(to, from, bytes);
+	assert_int_equal(had(copy, 0, BYTES / 4), BYTES / 4);
+	assert_int_equal(had(copy, BYTES, BYTES + 100000),
+			 had(bloom, BYTES, BYTES + 100000));
+	cr_bloom_free(bloom);
+	cr_bloom_free(copy);
+}
+
 struct adder {
 	pthread_t thread;
 	struct cr_bloom *bloom;
@@ -131,6 +168,8 @@ int main(void)
 		cmocka_unit_test(an_empty_one_has_nothing),
 		cmocka_unit_test(what_was_added_is_always_there),
 		cmocka_unit_test(few_others_seem_to_be_there),
+		cmocka_unit_test(half_of_it_has_all_that_was_added),
+		cmocka_unit_test(what_was_copied_has_the_same),
 		cmocka_unit_test(threads_lose_nothing_of_one_another),
 	};
 

@@ -166,22 +166,61 @@ static void put_row(struct cr_index *index, uint32_t chunk, uint32_t pack)
 	assert_int_equal(cr_kv_write(cr_index_kv(index), batch), 0);
 }
 
-static void what_began_empty_does_not_ask_for_what_is_new(void **state)
+/* So often that what is kept of the ids is read. */
+static void ask_often(struct cr_index *index)
+{
+	struct cr_location at[8];
+
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(find(index, 100000 + i, at), 0);
+}
+
+static void what_was_never_added_is_not_asked_for(void **state)
+{
+	struct cr_location at[8];
+
+	(void)state;
+	for (uint32_t first = 100; first < 400; first += 100) {
+		cr_cleanup(cr_index_closep) struct cr_index *index =
+			open_index(CR_INDEX_PRIMARY);
+		uint32_t pack;
+
+		if (first > 100)
+			ask_often(index);
+		pack = add(index, first, first, 5);
+		put_row(index, first - 1, pack);
+		assert_int_equal(find(index, first - 1, at), 0);
+		for (uint32_t before = 100; before <= first; before += 100)
+			for (uint32_t i = 0; i < 5; i++)
+				assert_int_equal(find(index, before + i, at),
+						 1);
+		assert_int_equal(cr_index_flush(index), 0);
+	}
+}
+
+/* As after a crash, then by whoever adds something again. */
+static void without_the_filter_all_are_asked_for(void **state)
 {
 	cr_cleanup(cr_index_closep) struct cr_index *index =
 		open_index(CR_INDEX_PRIMARY);
 	struct cr_location at[8];
-	uint32_t pack = add(index, 7, 100, 5);
 
 	(void)state;
-	put_row(index, 99, pack);
-	assert_int_equal(find(index, 99, at), 0);
-	for (uint32_t i = 100; i < 105; i++)
-		assert_int_equal(find(index, i, at), 1);
+	put_row(index, 99, add(index, 1, 100, 5));
 	cr_index_close(cr_take(index));
+	assert_int_equal(unlink(folder_path(&folder, ID "/db.1.ids").text), 0);
 	index = open_index(CR_INDEX_PRIMARY);
+	ask_often(index);
 	for (uint32_t i = 99; i < 105; i++)
 		assert_int_equal(find(index, i, at), 1);
+	put_row(index, 199, add(index, 2, 200, 5));
+	assert_int_equal(cr_index_flush(index), 0);
+	put_row(index, 299, 1);
+	for (uint32_t i = 99; i < 105; i++)
+		assert_int_equal(find(index, i, at), 1);
+	for (uint32_t i = 199; i < 205; i++)
+		assert_int_equal(find(index, i, at), 1);
+	assert_int_equal(find(index, 299, at), 0);
 }
 
 static void of_copies_the_newest_comes_first(void **state)
@@ -844,7 +883,8 @@ int main(void)
 		/* It forks a primary: before RocksDB has threads. */
 		law(rows_that_are_not_flushed_may_lag),
 		law(a_chunk_is_where_its_pack_has_it),
-		law(what_began_empty_does_not_ask_for_what_is_new),
+		law(what_was_never_added_is_not_asked_for),
+		law(without_the_filter_all_are_asked_for),
 		law(of_copies_the_newest_comes_first),
 		law(ids_that_begin_alike_are_both_given),
 		law(of_a_chunk_twice_in_a_pack_the_first_counts),
