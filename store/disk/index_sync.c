@@ -566,7 +566,8 @@ int cr_index_ready(const struct cr_repo *repo, struct cr_state *state,
 		if (r == 0)
 			r = cr_index_reopen(state, cache_bytes, &index);
 	}
-	r = shrug(r);
+	/* Who holds the lock is making it just now, or will mend it. */
+	r = locked == -CR_ELOCKED && r == -CR_EINDEX ? 0 : shrug(r);
 	if (r < 0)
 		return r;
 	*ret = cr_take(index);

@@ -46,7 +46,8 @@ cr_must_check int cr_index_is_ready(const struct cr_repo *repo,
  * waiting.  Where it lacks something and nobody holds the lock of @state, it is
  * brought up to date first.  NULL when there is none, or @state is NULL:
  * segments and footers are searched then.  What goes wrong with the index is a
- * line in the log, and no error but -ENOMEM is.  Before any thread is started.
+ * line in the log, unless it is another's to mend who holds the lock, and no
+ * error but -ENOMEM is.  Before any thread is started.
  */
 cr_must_check int cr_index_ready(const struct cr_repo *repo,
 				 struct cr_state *state, size_t cache_bytes,

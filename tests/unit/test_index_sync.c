@@ -6,6 +6,7 @@
 #include "store/codec/compress.h"
 #include "store/codec/segment_encode.h"
 #include "store/write/packer.h"
+#include "tests/unit/said.h"
 #include "tests/unit/session.h"
 
 #define CACHE (4u << 20)
@@ -518,6 +519,30 @@ static void a_reader_heals_a_damaged_index(void **state)
 	assert_int_equal(places_in(index, 1), 1);
 }
 
+/* It is being made, or will be set aside: by whoever holds the lock. */
+static void a_reader_is_quiet_about_what_another_mends(void **state)
+{
+	cr_cleanup(release_packs) struct packs packs = { 0 };
+	cr_cleanup(cr_state_closep) struct cr_state *other =
+		session_state(&made, "state");
+	cr_cleanup(cr_freep) char *pointer = cr_state_path(own_state, "db");
+	struct said said;
+
+	(void)state;
+	add_pack(made.repo, &packs, 1);
+	cr_index_close(ready(made.repo, own_state));
+	assert_int_equal(truncate(pointer, 3), 0);
+	assert_int_equal(cr_state_lock(other, false, NULL), 0);
+	listen_begin(&said);
+	assert_null(ready(made.repo, own_state));
+	assert_int_equal(listen_end(&said), 0);
+	cr_state_unlock(other);
+	listen_begin(&said);
+	cr_index_close(ready(made.repo, own_state));
+	assert_int_equal(listen_end(&said), 1);
+	assert_non_null(strstr(said.line, "makes no sense"));
+}
+
 int main(void)
 {
 #define law(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -534,6 +559,7 @@ int main(void)
 		law(a_reader_gets_an_index_that_is_up_to_date),
 		law(a_reader_does_not_wait_for_the_lock),
 		law(a_reader_heals_a_damaged_index),
+		law(a_reader_is_quiet_about_what_another_mends),
 	};
 
 	if (cr_sodium_init() < 0)
