@@ -289,25 +289,27 @@ static int fill_row(void *arg, struct cr_piece key, struct cr_piece value)
 	return 0;
 }
 
-/* Make the filter of ids anew where it is lost or too full, which takes reading
- * all of them. */
-static int fill_ids(struct cr_index *index)
+/*
+ * Make the filter of ids anew where it is lost or too full, which takes reading
+ * all of them.  Where that fails there is none: nothing that was added is lost.
+ */
+static void fill_ids(struct cr_index *index)
 {
 	struct cr_kv *kv = cr_index_kv(index);
 	uint64_t rows = cr_kv_estimate(kv, CR_FAMILY_CHUNKS);
 	struct fill fill = { 0 };
 	int r;
 
-	if (!index->ids) /* it is being opened */
-		return 0;
-	if (!cr_ids_fill_begin(index->ids, rows, &fill.bloom))
-		return 0;
+	/* While it is being opened there is nothing to fill. */
+	if (!index->ids || !cr_ids_fill_begin(index->ids, rows, &fill.bloom))
+		return;
 	cr_log(CR_LOG_INFO, "the index: reading some %" PRIu64 " ids anew",
 	       rows);
 	r = cr_kv_each(kv, CR_FAMILY_CHUNKS, cr_no_bytes(), fill_row, &fill);
 	cr_ids_fill_end(index->ids, fill.rows, r == 0);
 	cr_index_make_room(index, cr_ids_bytes(index->ids));
-	return cr_index_judge(index, r);
+	if (cr_index_judge(index, r) < 0)
+		cr_log(CR_LOG_INFO, "the index: %s", cr_detail());
 }
 
 int cr_index_flush(struct cr_index *index)
@@ -316,10 +318,10 @@ int cr_index_flush(struct cr_index *index)
 	struct cr_index_db db = { .n = index->db.n };
 	int r = cr_kv_flush(kv);
 
-	if (r == 0)
-		r = fill_ids(index);
-	if (r == 0)
-		r = cr_kv_mark(kv, &db.mark);
+	if (r < 0)
+		return r;
+	fill_ids(index);
+	r = cr_kv_mark(kv, &db.mark);
 	if (r < 0 || marks_equal(&db.mark, &index->db.mark))
 		return r;
 	/* In this order: the mark must never be ahead of the database. */

@@ -21,7 +21,7 @@
 #define MAGIC	  UINT64_C(0x31736469726b6163) /* "cakrids1" */
 #define BYTES_MIN 4096u
 
-/* Bytes an id: when it is kept, at least, and when it is worth its memory. */
+/* Bytes an id: so many are kept of more, and fewer are not worth it. */
 #define SPARE_FOLD 4u
 #define SPARE_MIN  0.5
 /* One that is made has so much; when it has less than 1 it is made anew. */
