@@ -301,8 +301,10 @@ bool cr_ids_fill_begin(struct cr_ids *ids, uint64_t rows, struct cr_bloom **ret)
 {
 	size_t size = size_for(ids, rows);
 
-	if (!ids->touched || ids->head.bytes >= cr_min(rows, size) ||
-	    size > ids->most || !is_worth(rows, size))
+	/* Who asks of one may do so for as long as it takes: one is enough. */
+	if (!ids->touched || ids->old ||
+	    ids->head.bytes >= cr_min(rows, size) || size > ids->most ||
+	    !is_worth(rows, size))
 		return false;
 	assert(!ids->filled);
 	if (cr_bloom_new(size, &ids->filled) < 0)
@@ -317,8 +319,7 @@ void cr_ids_fill_end(struct cr_ids *ids, uint64_t rows, bool ok)
 	size_t bytes;
 
 	ids->filled = NULL;
-	/* Who asks of one may do so for as long as it takes: one is enough. */
-	if (!ok || ids->old) {
+	if (!ok) {
 		cr_bloom_free(bloom);
 		return;
 	}

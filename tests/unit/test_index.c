@@ -809,7 +809,6 @@ static void a_damaged_database_is_set_aside_and_heals(void **state)
 	}
 }
 
-/* A flipped bit in a table is found when its block is read, not before. */
 static void damage_rows(void)
 {
 	struct folder_path path = find_file(ID "/db.1", ".sst");
@@ -821,6 +820,7 @@ static void damage_rows(void)
 	assert_int_equal(close(fd), 0);
 }
 
+/* A flipped bit in a table is found when its block is read, not before. */
 static void a_damaged_row_is_told_and_the_database_heals(void **state)
 {
 	static const enum cr_index_mode modes[] = { CR_INDEX_PRIMARY,
